@@ -12,13 +12,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 #[cfg(feature = "server")]
 fn api() -> Result<(), Box<dyn std::error::Error>> {
     use prost::Message as _;
-    let file = "src/node/proto/cutover.proto";
-    println!("cargo::rerun-if-changed={file}");
+    let files = ["src/node/proto/cutover.proto", "src/node/proto/sink.proto"];
+    for file in files {
+        println!("cargo::rerun-if-changed={file}");
+    }
     let descriptors = std::path::PathBuf::from(std::env::var("OUT_DIR")?).join("cutover.v1.bin");
-    std::fs::write(&descriptors, protox::compile([file], ["src/node/proto"])?.encode_to_vec())?;
+    std::fs::write(&descriptors, protox::compile(files, ["src/node/proto"])?.encode_to_vec())?;
     tonic_build::configure()
         .file_descriptor_set_path(&descriptors)
         .skip_protoc_run()
-        .compile_protos(&[file], &["src/node/proto"])?;
+        .compile_protos(&files, &["src/node/proto"])?;
     Ok(())
 }

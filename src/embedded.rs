@@ -5,7 +5,7 @@
 //! cluster.
 //!
 //! ```
-//! use cutover::core::control_plane::{ControlPlaneEntry, PartitionName};
+//! use cutover::core::control_plane::{ControlPlaneEntry, PartitionName, StoreChange, StoreFacts};
 //! use cutover::core::ids::{Placement, Revision};
 //! use cutover::core::migration::Transition;
 //! use cutover::core::placement::Guarantee;
@@ -16,7 +16,16 @@
 //! # let path = directory.path().join("control-plane");
 //! let plane = open(&path, &Options { create: true, ..Options::default() })?;
 //! let mut changes = plane.watch(Revision::ZERO)?;
+//! let store = StoreFacts {
+//!     name: "eu-1".parse()?,
+//!     kind: "reference".parse()?,
+//!     endpoints: vec!["eu-1:7400".parse()?].try_into()?,
+//!     guarantee: Guarantee::Sealed,
+//!     identity: "CN=eu-1 store 1".parse()?,
+//! };
+//! plane.propose(ControlPlaneEntry::StoreChange(StoreChange::Add { number: None, store }), None)?;
 //! let name = PartitionName::try_from("acme".to_owned())?;
+//! // The first store of a log has the number 0.
 //! let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
 //! plane.propose(ControlPlaneEntry::NamedTransition { name, transition }, None)?;
 //! assert_eq!(plane.read(|view| view.state().table().records().count())?, 1);
@@ -37,7 +46,7 @@
 
 use crate::core::control_plane::{
     AloneError, Answer, ClusterVoterIdentity, ControlPlaneEntry, Founder, IdentityError,
-    SingleNodeControlPlane, epoch_of,
+    SingleNodeControlPlane, Stores, epoch_of,
 };
 use crate::core::ids::{ClusterId, DirectoryId, Epoch, HistoryId, NodeId, PartitionId, Revision, SessionId};
 use crate::core::migration::{
@@ -101,6 +110,7 @@ impl Options {
             voters: vec![(self.config(identity.directory).me, subject.into())],
             caps: Caps::PRODUCTION,
             sessions: SessionLimits::PRODUCTION,
+            stores: Stores::none(),
         };
         Ok((identity, founder.disk()?))
     }

@@ -26,3 +26,5 @@ pub mod client;
 pub mod embedded;
 #[cfg(feature = "server")]
 pub mod node;
+#[cfg(feature = "server")]
+pub mod sink;

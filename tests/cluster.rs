@@ -67,6 +67,8 @@ mod returned;
 mod scale;
 #[path = "cluster/starts.rs"]
 mod starts;
+#[path = "cluster/stores.rs"]
+mod stores;
 #[path = "cluster/strangers.rs"]
 mod strangers;
 #[path = "cluster/tickets.rs"]

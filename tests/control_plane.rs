@@ -40,6 +40,8 @@ mod sessions;
 mod site;
 #[path = "control_plane/starts.rs"]
 mod starts;
+#[path = "control_plane/stores.rs"]
+mod stores;
 
 use cluster::Cluster;
 use site::{Engine, identity};

@@ -23,6 +23,7 @@ use cutover::node::driver::{
     DriverConfig, Environment, Failure, FeedItem, Handle, Inbox, Queues, Registry, Stopped, Storage, Timing,
     Transport, start,
 };
+use cutover_model::host::known_stores;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -111,6 +112,7 @@ fn timed<S: Storage>(voters: u8, storage: S, queues: Queues, timing: Timing) -> 
         voters,
         caps: Caps::PRODUCTION,
         sessions: SessionLimits::PRODUCTION,
+        stores: known_stores([Guarantee::Sealed; 3]),
     };
     let config = Config { me: peer(1), limits: NodeLimits::PRODUCTION };
     let engine = ReplicatedControlPlane::start(config, founder.disk().unwrap()).unwrap();

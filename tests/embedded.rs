@@ -7,7 +7,7 @@
 
 use cutover::core::control_plane::{
     Answer, ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneError, Endpoints, MembershipChange,
-    PartitionName, ReplicatedControlPlane,
+    PartitionName, ReplicatedControlPlane, StoreChange,
 };
 use cutover::core::ids::{DirectoryId, Index, NodeId, PartitionId, Placement, Revision, Serial, SessionId};
 use cutover::core::migration::MigrationStore;
@@ -17,6 +17,7 @@ use cutover::core::raft::{Config, Effect, NodeLimits, Outcome, Peer, Ticket};
 use cutover::embedded::{Embedded, Options, open};
 use cutover::node::driver::{Failure, FeedItem};
 use cutover::node::store::Store;
+use cutover_model::host::store_facts;
 use std::path::Path;
 
 /// A snapshot after a few entries, so that a short run has one.
@@ -44,6 +45,10 @@ fn ticket(session: SessionId, serial: u64) -> Option<Ticket> {
 
 /// Opens a session and creates nine partitions under it.
 fn fill(plane: &Embedded) -> SessionId {
+    let store = store_facts("a", Guarantee::Sealed).unwrap();
+    let add = ControlPlaneEntry::StoreChange(StoreChange::Add { number: None, store });
+    let added = effect(plane.propose(add, None));
+    assert!(matches!(added, Effect::Answered { answer: Answer::Store { store: Placement(0), .. }, .. }));
     let Effect::SessionOpened(session) = effect(plane.open_session()) else { panic!("no session") };
     for serial in 1..=9 {
         let created = effect(plane.propose(create(&format!("tenant-{serial}")), ticket(session, serial)));

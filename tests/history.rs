@@ -23,3 +23,5 @@ mod explained;
 mod laws;
 #[path = "history/make.rs"]
 mod make;
+#[path = "history/registers/mod.rs"]
+mod registers;

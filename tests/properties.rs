@@ -70,6 +70,8 @@ mod some;
 mod statements;
 #[path = "support/store.rs"]
 mod store;
+#[path = "properties/stores.rs"]
+mod stores;
 #[path = "properties/table.rs"]
 mod table;
 #[path = "properties/watch.rs"]

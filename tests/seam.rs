@@ -17,6 +17,7 @@ use cutover::core::raft::{
     ChangeRefusal, Config, Durable, Effect, NodeLimits, Outcome, Output, Peer, Rejection, SessionLimits,
     Ticket, Timer,
 };
+use cutover_model::host::known_stores;
 
 fn peer(node: u8) -> Peer {
     Peer { node: NodeId(node), directory: DirectoryId(1) }
@@ -38,6 +39,7 @@ fn founder(voters: u8) -> Founder {
         voters,
         caps: Caps::PRODUCTION,
         sessions: SessionLimits::PRODUCTION,
+        stores: known_stores([Guarantee::Sealed; 3]),
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! `INSTA_UPDATE=always cargo test --test transcripts` writes them anew.
 
+use cutover::core::control_plane::{StoreRefusal, StoreUse};
 use cutover::core::fence::{
     Body, ChunkFault, Config, Digest, Enforcement, Fence, FenceLimits, Frontier, Input, Key, Measure,
     Mutation, MutationError, Output, Prepare, Refusal, Reply, Request, Rows, RowsDigest, StatementOrigin,
@@ -10,7 +11,7 @@ use cutover::core::fence::{
 };
 use cutover::core::gate::GateRefusal;
 use cutover::core::ids::{
-    Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Serial, SessionId, WriteId,
+    Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Revision, Serial, SessionId, WriteId,
 };
 use cutover::core::invariant::{Id, REGISTRY};
 use cutover::core::migration::{
@@ -165,6 +166,8 @@ fn migration_refusals() -> Vec<MigrationError> {
         MigrationError::Backend { reason: BackendFailure::NoQuorum },
         MigrationError::BlockStarted { migration },
         MigrationError::UnknownName,
+        MigrationError::UnknownStore { store: A },
+        MigrationError::StoreGuarantee { store: A, have: Guarantee::Timed, asked: Guarantee::Sealed },
     ]
 }
 
@@ -206,6 +209,8 @@ const fn listed_too(refusal: &MigrationError) {
         | MigrationError::Held { .. }
         | MigrationError::NotHeld { .. }
         | MigrationError::UnknownName
+        | MigrationError::UnknownStore { .. }
+        | MigrationError::StoreGuarantee { .. }
         | MigrationError::Backend { .. } => {}
     }
 }
@@ -215,6 +220,43 @@ fn refusals_of_a_sink() {
     let refusals = fence_refusals();
     refusals.iter().for_each(listed);
     insta::assert_snapshot!("refusals_of_a_sink", lines(&refusals));
+}
+
+fn store_refusals() -> [StoreRefusal; 9] {
+    let (store, by, partition) = (A, Placement(1), PartitionId(7));
+    [
+        StoreRefusal::NameTaken { by },
+        StoreRefusal::IdentityTaken { by },
+        StoreRefusal::EndpointTaken { endpoint: 2, by },
+        StoreRefusal::UnknownStore { store },
+        StoreRefusal::InUse { store, partition, used: StoreUse::OldCopy },
+        StoreRefusal::OtherRevision { store, expected: Revision(4), found: Revision(9) },
+        StoreRefusal::TooMany { have: 256, limit: 256 },
+        StoreRefusal::NumberTaken { store },
+        StoreRefusal::NumberNotUsed { store },
+    ]
+}
+
+/// Fails to compile when a variant is added, which must then be added to the list above.
+const fn listed_there(refusal: &StoreRefusal) {
+    match refusal {
+        StoreRefusal::NameTaken { .. }
+        | StoreRefusal::IdentityTaken { .. }
+        | StoreRefusal::EndpointTaken { .. }
+        | StoreRefusal::UnknownStore { .. }
+        | StoreRefusal::InUse { .. }
+        | StoreRefusal::OtherRevision { .. }
+        | StoreRefusal::TooMany { .. }
+        | StoreRefusal::NumberTaken { .. }
+        | StoreRefusal::NumberNotUsed { .. } => {}
+    }
+}
+
+#[test]
+fn refusals_of_changes_of_the_stores() {
+    let refusals = store_refusals();
+    refusals.iter().for_each(listed_there);
+    insta::assert_snapshot!("refusals_of_changes_of_the_stores", lines(&refusals));
 }
 
 /// What a copy cannot go on for, what is wrong with a chunk, and what no write may be.

@@ -3,7 +3,8 @@
 use super::load::{Client, Processes, Target, Write};
 use super::{ELECTION_MS, HEARTBEAT_MS};
 use cutover::client::{Client as Production, Dialer, Options};
-use cutover::core::control_plane::Address;
+use cutover::core::control_plane::{Address, StoreChange, StoreFacts};
+use cutover::core::placement::Guarantee;
 use cutover::node::proto::v1::{self, migrations_client::MigrationsClient};
 use cutover::node::tls::{Security, channel};
 use std::future::Future;
@@ -61,6 +62,7 @@ impl Cluster {
             cluster.revive(node);
         }
         cluster.admit().await;
+        cluster.know_store().await;
         cluster
     }
 
@@ -85,6 +87,20 @@ impl Cluster {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
+    }
+
+    /// Adds the store at which partitions are created.
+    async fn know_store(&self) {
+        let store = StoreFacts {
+            name: "a".parse().expect("a name"),
+            kind: "reference".parse().expect("a kind"),
+            endpoints: vec!["a:7400".parse().expect("an address")].try_into().expect("one"),
+            guarantee: Guarantee::Sealed,
+            identity: "CN=a".parse().expect("an identity"),
+        };
+        let add = StoreChange::Add { number: None, store };
+        let added = self.production.change_stores(add).await;
+        added.expect("the store is known");
     }
 
     async fn leader(&self) -> usize {

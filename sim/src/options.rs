@@ -1,6 +1,7 @@
 //! The options of a run, as printed with its result. `expand.rs` draws them from a seed.
 
 use crate::stream::Stream;
+use cutover::core::placement::Guarantee;
 use cutover::core::raft::{NodeLimits, SessionLimits};
 use cutover::node::driver::{Queues, Timing};
 use serde::{Deserialize, Serialize};
@@ -167,7 +168,7 @@ pub struct Work {
     /// Number of partitions that the clients share.
     pub partitions: u32,
     /// Number of placements.
-    pub placements: u16,
+    pub placements: u64,
     /// Percentage of requests that are reads.
     pub reads_pc: u64,
     /// Percentage of changes that expect a state other than the one the client knows.
@@ -195,6 +196,14 @@ pub struct Work {
     /// Options of the faults in this group.
     #[serde(flatten)]
     pub faults: Values,
+}
+
+impl Work {
+    /// What the stores can give, as the log knows them: every fourth, from the second on, cannot seal.
+    pub fn guarantees(&self) -> impl Iterator<Item = Guarantee> + use<> {
+        (0..self.placements.max(2))
+            .map(|store| if store % 4 == 1 { Guarantee::Timed } else { Guarantee::Sealed })
+    }
 }
 
 impl Options {

@@ -17,6 +17,7 @@ use cutover::core::control_plane::{ControlPlaneState, Founder};
 use cutover::core::ids::{ClusterId, DirectoryId, Index, NodeId};
 use cutover::core::migration::Caps;
 use cutover::core::raft::Peer;
+use cutover_model::host::known_stores;
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
@@ -41,6 +42,7 @@ fn founder(options: &Options) -> Founder {
         voters: voters.collect(),
         caps,
         sessions: options.sessions(),
+        stores: known_stores(options.work.guarantees()),
     }
 }
 
@@ -49,7 +51,9 @@ pub async fn run(options: Options, event_log: EventLog, lowering: bool) -> Outco
     let options = Arc::new(options);
     let founder = Arc::new(founder(&options));
     let members = founder.voters.iter().map(|(peer, who)| (peer.node, who.clone()));
-    let table = Table::new(ControlPlaneState::new(founder.cluster, founder.caps, members), FOUNDED);
+    let state =
+        ControlPlaneState::new(founder.cluster, founder.caps, members).with_stores(founder.stores.clone());
+    let table = Table::new(state, FOUNDED);
     let judge = Arc::new(Mutex::new(Judge::new(event_log.clone(), &founder, FOUNDED, table, lowering)));
     let network = Network::new(options.seed, options.link.clone(), event_log.clone(), Arc::clone(&judge));
     let (ended, reports) = mpsc::unbounded_channel();

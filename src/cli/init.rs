@@ -1,7 +1,7 @@
 //! `init`: founds a cluster. Only `init`, `restore` and `recover` make a voter out of an empty disk.
 
 use super::{Failed, NodeConfig, exit};
-use crate::core::control_plane::Founder;
+use crate::core::control_plane::{Founder, Stores};
 use crate::core::ids::{ClusterId, DirectoryId, HistoryId};
 use crate::core::migration::Caps;
 use crate::core::raft::SessionLimits;
@@ -27,6 +27,7 @@ pub(super) fn founder(config: &NodeConfig) -> Result<(Founder, StoreIdentity), S
         voters: vec![(me, config.registered())],
         caps: Caps::PRODUCTION,
         sessions: SessionLimits::PRODUCTION,
+        stores: Stores::none(),
     };
     Ok((founder, identity))
 }

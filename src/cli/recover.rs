@@ -138,6 +138,7 @@ fn kinds(entries: &[Entry<ControlPlaneEntry>]) -> BTreeMap<&'static str, usize> 
             Content::Payload { payload: ControlPlaneEntry::MembershipChange(_), .. } => {
                 "changes of the members"
             }
+            Content::Payload { payload: ControlPlaneEntry::StoreChange(_), .. } => "changes of the stores",
             Content::Payload { payload: ControlPlaneEntry::LeaderConfiguration { .. }, .. } => {
                 "beginnings of terms"
             }

@@ -1,7 +1,7 @@
 //! The unary calls of a client: partitions, transitions, members, backup.
 
 use super::{Client, ClientError};
-use crate::core::control_plane::{Address, PartitionName};
+use crate::core::control_plane::{Address, PartitionName, StoreChange};
 use crate::core::gate::{WriteAdmission, admit_write};
 use crate::core::ids::{
     Epoch, HistoryId, Index, MigrationId, NodeId, PartitionId, Placement, Revision, SessionId,
@@ -121,7 +121,7 @@ impl Client {
         partition: PartitionSelector,
         to: Placement,
     ) -> Result<v1::PlanResponse, ClientError> {
-        let message = v1::PlanRequest { partition: Some(partition.into()), to: to.0.into() };
+        let message = v1::PlanRequest { partition: Some(partition.into()), to: to.0 };
         self.call(None, Repeat::Harmless, message, |channel, request| async move {
             v1::migrations_client::MigrationsClient::new(channel).plan(request).await
         })
@@ -256,6 +256,31 @@ impl Client {
             })
             .await?;
         u8::try_from(answer.to).map(NodeId).map_err(|error| unexpected(&error))
+    }
+
+    /// Reads the stores that the log knows, through the leader (a linearizable read).
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn stores(&self) -> Result<v1::ListStoresResponse, ClientError> {
+        self.call(None, Repeat::Harmless, v1::ListStoresRequest {}, |channel, request| async move {
+            v1::stores_client::StoresClient::new(channel).list_stores(request).await
+        })
+        .await
+    }
+
+    /// Adds, moves or removes a store. The request is sent once. Returns the number of the store and the revision of the change.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn change_stores(&self, change: StoreChange) -> Result<(Placement, Revision), ClientError> {
+        let message = v1::ChangeStoresRequest { change: Some(change.into()) };
+        let answer = self
+            .call(None, Repeat::Never, message, |channel, request| async move {
+                v1::stores_client::StoresClient::new(channel).change_stores(request).await
+            })
+            .await?;
+        Ok((Placement(answer.store), Revision(answer.revision)))
     }
 
     /// Downloads the committed state as the bytes of a backup file. The deadline applies to each chunk.

@@ -182,7 +182,7 @@ mod tests {
         }
         let good: Vec<v1::Record> = table.records().map(|record| v1::Record::of(record, None)).collect();
         let mut bad = good[0].clone();
-        bad.placed.as_mut().unwrap().from = 1 << 20;
+        bad.placed.as_mut().unwrap().phase = 0;
         let page = |record: &v1::Record, last| {
             let resync = v1::Resync { records: vec![record.clone()], revision: 9, last };
             v1::WatchResponse { history: 0, what: Some(What::Resync(resync)) }

@@ -200,7 +200,7 @@ impl Revision {
 /// A placement: the id of a sink, the store that holds the partition. Printed as a letter, `A` to `Z`, then `P26`,
 /// `P27`, …
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub struct Placement(pub u16);
+pub struct Placement(pub u64);
 
 impl fmt::Display for Placement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -29,6 +29,7 @@ fn a_node_alone_grows_into_a_cluster_and_keeps_everything() {
     cluster.nodes[0].start();
     cluster.nodes[0].hears("runs alone");
     cluster.serves();
+    cluster.know_stores();
 
     let session = cluster.run(cluster.client().session()).unwrap();
     let created = create(&cluster, &session, "acme");

@@ -69,6 +69,8 @@ fn a_full_disk_stops_a_node_and_loses_nothing() {
     let Some(disk) = Disk::mount(&cluster.nodes[0].data, 8 << 10) else { return };
     cluster.nodes[0].verb(&["init"]).ok();
     cluster.nodes[0].start();
+    cluster.serves();
+    cluster.know_stores();
     let mut acknowledged = fill(&cluster, 1..201);
     assert_eq!(acknowledged.len(), 200);
     // Another file takes the rest of the space.

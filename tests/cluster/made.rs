@@ -3,12 +3,14 @@
 use super::certs::{Authority, Files};
 use super::harness::{LONGEST, Node, Ran, cutoverd, until};
 use cutover::client::{Client, ClientError, Dialer, Options};
-use cutover::core::control_plane::{Address, Subjects};
+use cutover::core::control_plane::{Address, StoreChange, Subjects};
+use cutover::core::placement::Guarantee;
 use cutover::node::proto::v1::{
     AddLearner, MemberRef, PeerHello, Role, StatusResponse, change_members_request::Change,
 };
 use cutover::node::server::PEER_PROTOCOL;
 use cutover::node::tls::{Expected, Security, Tls, TlsFiles};
+use cutover_model::host::store_facts;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -129,7 +131,8 @@ impl Cluster {
         }
     }
 
-    /// Founds the cluster with the first node, starts all nodes, and makes all of them voters.
+    /// Founds the cluster with the first node, starts all nodes, makes all of them voters, and adds the stores `a`, `b` and `c`, which
+    /// are A, B and C in records.
     #[track_caller]
     pub fn found(mut self) -> Self {
         self.nodes[0].verb(&["init"]).ok();
@@ -139,7 +142,24 @@ impl Cluster {
         for at in 1..self.nodes.len() {
             self.admit(at);
         }
+        self.know_stores();
         self
+    }
+
+    /// Adds the stores A, B and C.
+    #[track_caller]
+    pub fn know_stores(&self) {
+        let client = self.client();
+        for name in ["a", "b", "c"] {
+            let store = store_facts(name, Guarantee::Sealed).unwrap();
+            let add = || StoreChange::Add { number: None, store: store.clone() };
+            until("a store that is known", || match self.run(client.change_stores(add())) {
+                Ok(_) => Some(()),
+                Err(ClientError::Refused { reason, .. }) if reason == "NameTaken" => Some(()),
+                Err(ClientError::Indeterminate | ClientError::NoLeader(_)) => None,
+                Err(error) => panic!("{error:?}"),
+            });
+        }
     }
 
     pub fn plain(nodes: u8) -> Self {

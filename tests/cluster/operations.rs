@@ -175,7 +175,11 @@ fn a_transfer_to_nobody_is_refused() {
 #[test]
 fn a_store_that_enforces_nothing_is_named_so_by_the_operator() {
     let cluster = Cluster::secure(1);
-    cluster.ctl(&["create", "acme", "--at", "A", "--guarantee", "timed"]).ok();
+    let store = ["stores", "add", "d", "--endpoint", "d:7400", "--guarantee", "timed", "--identity", "CN=d"];
+    cluster.ctl(&store).ok();
+    let wrong = cluster.ctl(&["create", "acme", "--at", "d", "--guarantee", "sealed"]);
+    wrong.fails(1, &["store D states the guarantee timed", "names sealed"]);
+    cluster.ctl(&["create", "acme", "--at", "d"]).ok();
     // Nobody has asked the store, and by default it is said to enforce tokens: then the guarantee would be another one.
     cluster.ctl(&["open", "acme"]).fails(1, &["the source's guarantee is timed"]);
     let opened = cluster.ctl(&["open", "acme", "--not-enforced"]);

@@ -14,7 +14,7 @@ use tokio_stream::StreamExt as _;
 
 const FRAME: usize = 1 << 20;
 /// Maximum size of a message, from a member or anyone else.
-const MAX: usize = 72 << 20;
+const MAX: usize = 80 << 20;
 
 fn hello(cluster: &Cluster, as_node: u32) -> PeerFrame {
     let hello = PeerHello { node: as_node, ..cluster.hello_to(0) };

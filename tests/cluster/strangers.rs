@@ -98,6 +98,8 @@ fn two_founders_stay_two_clusters() {
     two.nodes.remove(0);
     two.nodes[0].verb(&["init"]).ok();
     two.nodes[0].start();
+    two.serves();
+    two.know_stores();
     for (cluster, name) in [(&one, "acme"), (&two, "globex")] {
         cluster.ctl(&["create", name, "--at", "A"]).ok();
     }

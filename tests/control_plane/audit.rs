@@ -14,6 +14,7 @@ use cutover::core::ids::{
 use cutover::core::migration::{Caps, Command, Expected, Operator, Reason, Transition};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{Machine as _, Peer};
+use cutover_model::host::known_stores;
 
 const P: PartitionId = PartitionId(1);
 const A: Placement = Placement(0);
@@ -52,6 +53,7 @@ fn reported(store: Placement, migration: u64, epoch: u64) -> Reported<Ended> {
 
 fn new() -> ControlPlaneState {
     ControlPlaneState::new(ClusterId(7), Caps::PRODUCTION, [])
+        .with_stores(known_stores([Guarantee::Sealed; 2]))
 }
 
 #[test]

@@ -8,8 +8,10 @@ use cutover::core::control_plane::{
 };
 use cutover::core::ids::{ClusterId, HistoryId, Index};
 use cutover::core::migration::Caps;
+use cutover::core::placement::Guarantee;
 use cutover::core::raft::{Applied, Config, Configuration, NodeLimits, Outcome, Peer, SessionLimits};
 use cutover::node::driver::{DriverConfig, Stopped, start};
+use cutover_model::host::known_stores;
 use std::sync::{Arc, Mutex};
 
 /// An engine that counts its inputs.
@@ -71,6 +73,7 @@ async fn another_engine_is_driven_as_well() {
         voters: Vec::new(),
         caps: Caps::PRODUCTION,
         sessions: SessionLimits::PRODUCTION,
+        stores: known_stores([Guarantee::Sealed; 3]),
     };
     let config = Config { me: peer(1), limits: NodeLimits::PRODUCTION };
     let (inner, _) = SingleNodeControlPlane::bootstrap_leader(config, identity, &founder).unwrap();

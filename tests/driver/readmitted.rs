@@ -7,8 +7,10 @@ use cutover::core::control_plane::{
 };
 use cutover::core::ids::{ClusterId, DirectoryId, HistoryId, Index, NodeId};
 use cutover::core::migration::Caps;
+use cutover::core::placement::Guarantee;
 use cutover::core::raft::{Body, Config, Message, NodeLimits, Output, Peer, SessionLimits};
 use cutover::node::driver::{DriverConfig, Queues, Registry, Transport, start};
+use cutover_model::host::known_stores;
 use std::sync::{Arc, Mutex};
 
 /// Keeps the newest registry.
@@ -87,6 +89,7 @@ async fn a_member_that_moved_is_spoken_to_at_its_new_address() {
         voters: vec![(peer(1), identity(1).into())],
         caps: Caps::PRODUCTION,
         sessions: SessionLimits::PRODUCTION,
+        stores: known_stores([Guarantee::Sealed; 3]),
     };
     let limits = NodeLimits { compact_after_entries: 1, keep_entries: 0, ..NodeLimits::PRODUCTION };
     let config = |node| Config { me: peer(node), limits };

@@ -173,7 +173,7 @@ impl Execution {
 
 /// A transition that a client might request after it has seen this record.
 fn transition(partition: PartitionId, view: Option<&PartitionRecord>, dice: &mut Dice<'_>) -> Transition {
-    let placement = |dice: &mut Dice<'_>| Placement(u16::try_from(dice(PLACEMENTS)).unwrap());
+    let placement = |dice: &mut Dice<'_>| Placement(dice(PLACEMENTS));
     let guarantee = if dice(4) == 0 { Guarantee::Timed } else { Guarantee::Sealed };
     let Some(record) = view else { return Transition::Create { placement: placement(dice), guarantee } };
     let expected = record.expected();

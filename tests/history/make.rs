@@ -131,7 +131,7 @@ impl TableHistory {
     }
 }
 
-pub const fn begin(expected: Expected, to: u16) -> Transition {
+pub const fn begin(expected: Expected, to: u64) -> Transition {
     Transition::Begin { expected, to: Placement(to) }
 }
 

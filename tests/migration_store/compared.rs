@@ -1,12 +1,15 @@
 //! A store, compared with a table that gets the same commands.
 
 use super::happening::TableEvent;
+use super::site::GUARANTEES;
 use super::world::{CAPS, TableFixture};
+use cutover::core::control_plane::Stores;
 use cutover::core::ids::{Epoch, PartitionId, Revision};
 use cutover::core::migration::{
     Command, Expected, MigrationError, MigrationStore, PartitionRecord, Transition,
 };
 use cutover::core::placement::PartitionState;
+use cutover_model::host::known_stores;
 
 /// How often a request is repeated if the store has no answer.
 const ATTEMPTS: usize = 100;
@@ -15,6 +18,8 @@ const ATTEMPTS: usize = 100;
 pub struct Compared<'s, S: ?Sized> {
     pub world: TableFixture,
     pub store: &'s mut S,
+    /// The stores that the log knows, which it asks before the table.
+    stores: Stores,
     revision: Revision,
     /// Whether no revision has been read since the last change.
     unread: bool,
@@ -24,12 +29,14 @@ pub struct Compared<'s, S: ?Sized> {
 
 impl<'s, S: MigrationStore + ?Sized> Compared<'s, S> {
     pub fn new(store: &'s mut S) -> Self {
-        Self { world: TableFixture::new(CAPS), store, revision: Revision::ZERO, unread: false, repeated: 0 }
+        let (world, stores) = (TableFixture::new(CAPS), known_stores(GUARANTEES));
+        Self { world, store, stores, revision: Revision::ZERO, unread: false, repeated: 0 }
     }
 
     /// Commits a command at both.
     pub fn commit(&mut self, command: &Command) -> Result<Epoch, MigrationError> {
-        let wanted = self.world.table.apply(command);
+        let known = self.stores.check(&command.transition);
+        let wanted = known.and_then(|()| self.world.table.apply(command));
         let (answer, attempts) = insist(|| self.store.propose(command));
         if attempts == 1 {
             assert_eq!(answer, wanted, "{command}");

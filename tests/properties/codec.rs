@@ -34,7 +34,7 @@ pub fn abort_reason() -> impl Strategy<Value = AbortReason> {
 pub fn command() -> impl Strategy<Value = Command> {
     let expected = (some::number(), some::number())
         .prop_map(|(migration, epoch)| Expected { migration: MigrationId(migration), epoch: Epoch(epoch) });
-    let parts = (expected, some::statements(), any::<u16>(), some::guarantee(), operator(), reason());
+    let parts = (expected, some::statements(), any::<u64>(), some::guarantee(), operator(), reason());
     let parts = (parts, abort_reason(), any::<bool>());
     let transition = (0_u8..20, parts).prop_map(|(kind, (parts, why, partial))| {
         let (expected, said, placement, guarantee, operator, reason) = parts;

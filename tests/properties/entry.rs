@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 const PEER: Peer = Peer { node: NodeId(u8::MAX), directory: DirectoryId(u64::MAX) };
-const SPEAKER: (u16, u64, u64) = (u16::MAX, u64::MAX, u64::MAX);
+const SPEAKER: (u64, u64, u64) = (u64::MAX, u64::MAX, u64::MAX);
 
 /// An entry with a ticket, whose numbers have the maximum length.
 fn entry(payload: ControlPlaneEntry) -> Entry<ControlPlaneEntry> {
@@ -44,7 +44,7 @@ fn transitions(operator: Operator, reason: Reason) -> Vec<Transition> {
     let receipt: Claim<SealReceipt> = stated(&(1_u8, (SPEAKER, max, max, max, digest, max)));
     let ended: Claim<Ended> = stated(&(1_u8, (SPEAKER, max, max, max, true, true)));
     let dropped: Claim<Dropped> = stated(&(1_u8, (SPEAKER, max)));
-    let (placement, copy) = (Placement(u16::MAX), MigrationId(max));
+    let (placement, copy) = (Placement(u64::MAX), MigrationId(max));
     vec![
         Transition::Create { placement, guarantee: Guarantee::Timed },
         Transition::Open { expected, prepared },
@@ -107,6 +107,7 @@ fn longest() -> Vec<ControlPlaneEntry> {
         }
         ControlPlaneEntry::NamedTransition { .. }
         | ControlPlaneEntry::MembershipChange(_)
+        | ControlPlaneEntry::StoreChange(_)
         | ControlPlaneEntry::LeaderConfiguration { .. } => None,
     };
     let by_name: Vec<_> = entries.iter().filter_map(named).collect();
@@ -117,6 +118,7 @@ fn longest() -> Vec<ControlPlaneEntry> {
         MembershipChange::Remove { peer: PEER, even_so },
     ];
     entries.extend(changes.map(ControlPlaneEntry::MembershipChange));
+    entries.extend(super::stores::longest().map(ControlPlaneEntry::StoreChange));
     entries.push(ControlPlaneEntry::LeaderConfiguration { term: Term(u64::MAX), leader: PEER.node });
     entries
 }
@@ -164,6 +166,7 @@ fn any_entry() -> impl Strategy<Value = ControlPlaneEntry> {
     prop_oneof![
         4 => codec::command().prop_map(ControlPlaneEntry::OwnershipTransition),
         2 => change.prop_map(ControlPlaneEntry::MembershipChange),
+        2 => super::stores::any_change().prop_map(ControlPlaneEntry::StoreChange),
         1 => ("[a-z][a-z0-9._-]{0,62}[a-z]", codec::command()).prop_map(|(name, command)| {
             let name: PartitionName = name.parse().expect("it is one");
             ControlPlaneEntry::NamedTransition { name, transition: command.transition }

@@ -83,7 +83,7 @@ pub fn write_id(sessions: u64, serials: u64) -> impl Strategy<Value = WriteId> {
 }
 
 /// One of the first `count` placements.
-pub fn placement(count: u16) -> impl Strategy<Value = Placement> {
+pub fn placement(count: u64) -> impl Strategy<Value = Placement> {
     (0..count).prop_map(Placement)
 }
 
@@ -130,7 +130,7 @@ pub fn number() -> impl Strategy<Value = u64> {
 
 /// The statements of a sink that is asked for all of them in turn.
 pub fn statements() -> impl Strategy<Value = Statements> {
-    (any::<u16>(), any::<u64>(), number(), number(), number(), 0_u64..3).prop_map(
+    (any::<u64>(), any::<u64>(), number(), number(), number(), 0_u64..3).prop_map(
         |(store, partition, incarnation, migration, epoch, writes)| {
             let config = config(Placement(store), PartitionId(partition), Enforcement::Tokens, SMALL);
             let config = cutover::core::fence::Config { incarnation: Incarnation(incarnation), ..config };

@@ -229,7 +229,7 @@ fn stands(table: &PlacementTable) -> Result<(), TestCaseError> {
         prop_assert!(placed.copy <= record.migration && placed.owned_since <= record.epoch);
         prop_assert!(target.is_none() || placed.opened, "a migration begins once the partition is open");
     }
-    let at = |placement: u16| moving.iter().filter(|place| place.0 == placement).count();
+    let at = |placement: u64| moving.iter().filter(|place| place.0 == placement).count();
     prop_assert!(moving.len() / 2 <= usize::try_from(CAPS.migrations_overall).unwrap());
     prop_assert!(
         (0..PLACEMENTS).all(|place| at(place) <= usize::try_from(CAPS.migrations_per_placement).unwrap())

@@ -18,7 +18,7 @@ use proptest::sample::Index;
 use std::collections::BTreeSet;
 
 pub const PARTITIONS: u64 = 3;
-pub const PLACEMENTS: u16 = 3;
+pub const PLACEMENTS: u64 = 3;
 
 /// Limits small enough to be reached.
 pub const CAPS: Caps =
@@ -45,10 +45,10 @@ pub struct TableFixture {
 impl TableFixture {
     pub fn new(caps: Caps) -> Self {
         let policy = Policy { lag_writes_max: None, ..Policy::PRODUCTION };
-        let store = |partition, at: u16| {
+        let store = |partition, at: u64| {
             let at_placement = Placement(at);
             let base = config(at_placement, PartitionId(partition), enforcement(at_placement), SMALL);
-            Store::new(Config { incarnation: Incarnation(1 + u64::from(at)), ..base })
+            Store::new(Config { incarnation: Incarnation(1 + at), ..base })
         };
         Self {
             table: PlacementTable::new(caps),
@@ -65,7 +65,7 @@ impl TableFixture {
     }
 
     fn store(&mut self, partition: u64, at: Placement) -> &mut Store {
-        let (each, at) = (usize::from(PLACEMENTS), usize::from(at.0));
+        let [each, at] = [PLACEMENTS, at.0].map(|number| usize::try_from(number).unwrap());
         &mut self.stores[usize::try_from(partition).unwrap() * each + at]
     }
 

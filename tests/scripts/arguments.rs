@@ -115,7 +115,7 @@ pub fn value(text: &str) -> Value {
 /// A placement: `A` to `Z`.
 pub fn placement(text: &str) -> Placement {
     let [letter @ b'A'..=b'Z'] = text.as_bytes() else { panic!("{text} is no placement") };
-    Placement(u16::from(letter - b'A'))
+    Placement(u64::from(letter - b'A'))
 }
 
 fn write_id(text: &str) -> WriteId {

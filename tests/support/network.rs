@@ -6,11 +6,12 @@ use cutover::core::control_plane::{
 };
 use cutover::core::ids::{ClusterId, DirectoryId, HistoryId, Index, NodeId};
 use cutover::core::migration::Caps;
+use cutover::core::placement::Guarantee;
 use cutover::core::raft::{
     BatchNumber, Config, Content, Durable, Elections, Entry, HardState, Input, Log, Node, NodeLimits,
     Outcome, Output, Payload, Peer, ProposalId, SessionLimits, StartError,
 };
-use cutover_model::host::{Engine, Host};
+use cutover_model::host::{Engine, Host, known_stores};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A Raft node with its queued outputs.
@@ -96,6 +97,7 @@ impl Cluster {
             voters,
             caps: Caps::PRODUCTION,
             sessions,
+            stores: known_stores([Guarantee::Sealed; 3]),
         };
         let (hosts, proposals) = (Hosts::new(), Proposals::default());
         let mut cluster = Self { limits, founder, hosts, proposals, broken: false };

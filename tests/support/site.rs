@@ -3,7 +3,9 @@
 use cutover::core::control_plane::{ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, Founder};
 use cutover::core::ids::{ClusterId, DirectoryId, HistoryId, NodeId};
 use cutover::core::migration::Caps;
+use cutover::core::placement::Guarantee;
 use cutover::core::raft::{Config, Durable, Elections, NodeLimits, Peer, SessionLimits};
+use cutover_model::host::known_stores;
 
 /// The durable state of a node.
 pub type Disk = Durable<ControlPlaneEntry>;
@@ -39,6 +41,9 @@ pub const fn config(node: u8) -> Config {
 }
 
 /// The founding configuration of a cluster of nodes 1 to `count`, all voters.
+/// What the stores can give that the log knows. The last one checks no tokens.
+pub const GUARANTEES: [Guarantee; 3] = [Guarantee::Sealed, Guarantee::Sealed, Guarantee::Timed];
+
 pub fn founder(count: u8, caps: Caps) -> Founder {
     let voters = (1..=count).map(|node| (peer(node), identity(node).into())).collect();
     Founder {
@@ -47,6 +52,7 @@ pub fn founder(count: u8, caps: Caps) -> Founder {
         voters,
         caps,
         sessions: SessionLimits { sessions_max: 3, answers_max: 4 },
+        stores: known_stores(GUARANTEES),
     }
 }
 

@@ -101,21 +101,20 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// Reads a history from a file.
+/// Reads the text of a file.
 ///
 /// # Errors
-/// [`Unreadable`] with the first wrong line.
-pub fn read(path: &Path) -> Result<History, Unreadable> {
+/// [`Unreadable`] if it is none.
+pub(crate) fn text(path: &Path) -> Result<String, Unreadable> {
     let bytes = std::fs::read(path)?;
-    let text = String::from_utf8(bytes).map_err(|error| {
+    String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let line = 1 + error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count();
         wrong(line, "bytes that are not UTF-8", A_LINE)
-    })?;
-    parse(&text)
+    })
 }
 
-const A_LINE: &str = "a JSON line of a history";
+pub(crate) const A_LINE: &str = "a JSON line of a history";
 
 /// Reads a history from its text.
 ///
@@ -126,8 +125,7 @@ pub fn parse(text: &str) -> Result<History, Unreadable> {
     let (mut started, mut finished, mut last) = (false, false, 1);
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         last = number;
-        let parsed = parse_line(number, line, text)?;
-        match parsed {
+        match parsed(number, line, text)? {
             _ if finished => return Err(wrong(number, short(line), "nothing after history-finished")),
             Line::HistoryStarted { schema } if !started && schema == SCHEMA => started = true,
             Line::HistoryStarted { schema } if !started => {
@@ -169,11 +167,16 @@ fn counted(operations: usize) -> String {
     if operations == 1 { "1 operation".to_owned() } else { format!("{operations} operations") }
 }
 
-fn wrong(line: usize, found: impl Into<String>, expected: impl Into<String>) -> Unreadable {
+pub(crate) fn wrong(line: usize, found: impl Into<String>, expected: impl Into<String>) -> Unreadable {
     Unreadable::Line { line, found: found.into(), expected: expected.into() }
 }
 
-fn parse_line(number: usize, line: &str, text: &str) -> Result<Line, Unreadable> {
+/// A line of `text` as JSON of this type.
+pub(crate) fn parsed<'a, T: Deserialize<'a>>(
+    number: usize,
+    line: &'a str,
+    text: &str,
+) -> Result<T, Unreadable> {
     if !line.trim_start().starts_with('{') {
         return Err(wrong(number, format!("{}, which is no JSON object", short(line)), A_LINE));
     }
@@ -191,7 +194,7 @@ fn parse_line(number: usize, line: &str, text: &str) -> Result<Line, Unreadable>
 }
 
 /// A line, shortened to fit into a message.
-fn short(line: &str) -> String {
+pub(crate) fn short(line: &str) -> String {
     const LONGEST: usize = 60;
     let kept: String = line.chars().take(LONGEST).collect();
     let more = if kept.len() < line.len() { "…" } else { "" };

@@ -12,6 +12,8 @@ pub mod mutants;
 mod numbers;
 mod offer;
 mod program;
+pub mod registers_file;
+pub mod registers_writer;
 pub mod review;
 mod verbs;
 
@@ -45,7 +47,7 @@ enum Verb {
     Sim(sibling::Passed),
     /// Show which lines of the machines judged runs execute, and hold the rest against a list
     Coverage(coverage::Args),
-    /// Check a history of clients' operations for linearizability
+    /// Check histories of clients' operations, on the control plane or on registers, for linearizability
     History(history::Args),
     /// Create a new cluster of one node, which others can join
     #[command(disable_help_flag = true)]

@@ -17,6 +17,8 @@ mod output;
 mod ran;
 #[path = "front_door/refusals.rs"]
 mod refusals;
+#[path = "front_door/registers.rs"]
+mod registers;
 #[path = "front_door/replays.rs"]
 mod replays;
 #[path = "front_door/reviews.rs"]

@@ -17,6 +17,7 @@ pub mod gateway;
 pub mod session;
 pub mod statement;
 pub mod store;
+pub mod stores;
 pub mod table;
 pub mod watch;
 

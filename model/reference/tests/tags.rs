@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 /// The first letters of the tags: one for each table of rules.
-const FAMILIES: [char; 8] = ['T', 'F', 'M', 'G', 'C', 'S', 'W', 'D'];
+const FAMILIES: [char; 9] = ['T', 'K', 'F', 'M', 'G', 'C', 'S', 'W', 'D'];
 
 /// The tags of the rows `| T1 | …` of the page.
 fn rules(page: &str) -> BTreeSet<String> {

@@ -18,6 +18,8 @@ mod seeds;
 mod sinks;
 #[path = "walk/statements.rs"]
 mod statements;
+#[path = "walk/stores.rs"]
+mod stores;
 #[path = "walk/tally.rs"]
 mod tally;
 

@@ -3,12 +3,14 @@
 //! Scopes, scripts, property tests and the simulator's shadows all run their machines on [`Host`]. It decides
 //! nothing: its caller says when a batch is written, when the machine is told, and what a crash destroys.
 //!
-//! May import: `core::ids`, `core::raft`, `core::outbox`, `core::control_plane`, `core::invariant`.
+//! May import: `core::ids`, `core::raft`, `core::outbox`, `core::placement`, `core::control_plane`, `core::invariant`.
 
 mod judge;
+mod stores;
 mod wire;
 
 pub use judge::{Earlier, Hosts, Judge};
+pub use stores::{known_stores, store_facts};
 pub use wire::{Wire, carried};
 
 use cutover::core::control_plane::{

@@ -64,7 +64,7 @@ pub type Survivor = Durable<ControlPlaneEntry>;
 impl Beside {
     /// Beside a log that begins after an index, in a state without partitions and sessions.
     pub(super) fn new(state: ControlPlaneState, founder: &Founder, founded: Index) -> Self {
-        let table = TableBeside::new(&founder.caps);
+        let table = TableBeside::knowing(&founder.caps, &founder.stores);
         let references = References { table, sessions: SessionsBeside::new(founder.sessions) };
         Self::beginning(state, references, founded)
     }

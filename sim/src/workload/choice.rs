@@ -57,8 +57,14 @@ pub(super) fn next(record: Option<&PartitionRecord>, work: &Work, chance: &mut S
 }
 
 fn create(work: &Work, chance: &mut Stream) -> Transition {
-    let placement = Placement(u16::try_from(chance.below(work.placements.into())).unwrap_or(0));
-    let guarantee = if chance.below(4) == 0 { Guarantee::Timed } else { Guarantee::Sealed };
+    let placement = Placement(chance.below(work.placements));
+    let known = work.guarantees().nth(usize::try_from(placement.0).unwrap_or(0));
+    // Now and then the one that the store does not give, or a store that the log does not know.
+    let placement = if chance.below(32) == 0 { Placement(work.placements + 7) } else { placement };
+    let guarantee = match (known, chance.below(16)) {
+        (Some(Guarantee::Timed), 1..) | (Some(Guarantee::Sealed), 0) => Guarantee::Timed,
+        (Some(Guarantee::Sealed), 1..) | (Some(Guarantee::Timed) | None, _) => Guarantee::Sealed,
+    };
     Transition::Create { placement, guarantee }
 }
 
@@ -92,8 +98,7 @@ fn of_placed(record: &PartitionRecord, placed: Placed, work: &Work, chance: &mut
             (_, Some(old)) if luck < 55 => forget(record, old),
             _ if luck < 62 => Transition::Delete { expected },
             _ => {
-                let step =
-                    u16::try_from(chance.between(1, u64::from(work.placements.max(2)) - 1)).unwrap_or(1);
+                let step = chance.between(1, work.placements.max(2) - 1);
                 Transition::Begin { expected, to: Placement((at.0 + step) % work.placements.max(2)) }
             }
         },
@@ -168,7 +173,7 @@ fn in_cutover(
 }
 
 fn incarnation_of(to: Placement) -> Incarnation {
-    Incarnation(u64::from(to.0) + 1)
+    Incarnation(to.0 + 1)
 }
 
 /// Releases a migration that is held since a restore or a recovery.

@@ -5,11 +5,13 @@ mod members;
 mod moves;
 mod partitions;
 mod print;
+mod stores;
 mod transition;
 
 use super::connect::{Connect, block_on};
 use super::{Failed, Format};
-use crate::core::control_plane::PartitionName;
+use crate::client::Client;
+use crate::core::control_plane::{PartitionName, StoreName};
 use crate::core::ids::{PartitionId, Placement};
 use crate::node::proto::PartitionSelector;
 use print::Out;
@@ -17,8 +19,9 @@ use print::Out;
 /// The options of `ctl`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "A partition is given as a name (acme) or a number (p7); a placement as a letter (A) or a number (26).\n\n\
-    Example:\n  cutover ctl -e localhost:7002 create acme --at A\n  cutover ctl -e localhost:7002 begin acme --to B"
+    after_help = "A partition is given as a name (acme) or a number (p7); a store by its name (eu-1), or its id as \
+    a letter (A) or a number (26).\n\n\
+    Example:\n  cutover ctl -e localhost:7002 create acme --at eu-1\n  cutover ctl -e localhost:7002 begin acme --to us-1"
 )]
 pub struct Args {
     #[command(flatten)]
@@ -37,6 +40,9 @@ enum What {
     /// List and change the members
     #[command(subcommand)]
     Members(members::What),
+    /// List and change the stores that the log knows
+    #[command(subcommand)]
+    Stores(stores::What),
     /// Transfer the leadership
     Transfer {
         /// The new leader; by default the voter whose log is most complete
@@ -75,22 +81,41 @@ impl core::str::FromStr for Named {
     }
 }
 
-/// A placement on the command line: `A` to `Z`, `P26`, or `26`.
-#[derive(Clone, Copy, Debug)]
-struct At(Placement);
+/// A store on the command line: its name, or its number as `A` to `Z`, `P26` or `26`.
+#[derive(Clone, Debug)]
+enum At {
+    Number(Placement),
+    Name(StoreName),
+}
 
 impl core::str::FromStr for At {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = match text.as_bytes() {
-            [letter @ b'A'..=b'Z'] => Some(u16::from(letter - b'A')),
-            _ => text.strip_prefix('P').unwrap_or(text).parse().ok(),
-        };
-        number
-            .map(|number| Self(Placement(number)))
-            .ok_or_else(|| "expected A to Z, or a number to 65535".to_owned())
+        if let Ok(number) = numbered(text) {
+            return Ok(Self::Number(number));
+        }
+        text.parse().map(Self::Name).map_err(|error| format!("{error}; a number is A to Z, P26 or 26"))
     }
+}
+
+impl At {
+    /// The number of the store, which the log is asked for if this is a name.
+    async fn placement(&self, client: &Client) -> Result<Placement, Failed> {
+        match self {
+            Self::Number(number) => Ok(*number),
+            Self::Name(name) => Ok(stores::named(client, name).await?.0),
+        }
+    }
+}
+
+/// The number of a store: `A` to `Z`, `P26`, or `26`.
+fn numbered(text: &str) -> Result<Placement, String> {
+    let number = match text.as_bytes() {
+        [letter @ b'A'..=b'Z'] => Some(u64::from(letter - b'A')),
+        _ => text.strip_prefix('P').unwrap_or(text).parse().ok(),
+    };
+    number.map(Placement).ok_or_else(|| "expected A to Z, or a number".to_owned())
 }
 
 pub(super) fn run(args: Args) -> Result<(), Failed> {
@@ -100,6 +125,7 @@ pub(super) fn run(args: Args) -> Result<(), Failed> {
         match args.what {
             What::Status => members::status(&client, &out).await,
             What::Members(what) => members::run(&client, &out, what).await,
+            What::Stores(what) => stores::run(&client, &out, what).await,
             What::Transfer { to } => members::transfer(&client, &out, to).await,
             What::List => partitions::list(&client, &out).await,
             What::Get { partition } => partitions::get(&client, &out, partition.0).await,

@@ -1,6 +1,7 @@
 //! The transitions of a migration, one command each.
 
 use super::print::{Out, placement, state};
+use super::stores::{self, Kind};
 use super::{At, Named};
 use crate::cli::Failed;
 use crate::cli::connect::failed;
@@ -11,14 +12,6 @@ use crate::core::migration::Transition;
 use crate::core::placement::Guarantee;
 use crate::node::proto::{PartitionSelector, v1};
 use serde_json::json;
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub(super) enum Kind {
-    /// The sink checks write tokens, so it can be sealed
-    Sealed,
-    /// The sink cannot seal; the end of writes is bounded by time
-    Timed,
-}
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub(super) enum Proof {
@@ -51,12 +44,12 @@ pub(super) enum What {
     Create {
         /// Name of the new partition, or a number (p7)
         partition: Named,
-        /// Placement of the partition's first copy
+        /// Store of the partition's first copy
         #[arg(long)]
         at: At,
-        /// How the sink there ends writes
-        #[arg(long, value_enum, default_value = "sealed")]
-        guarantee: Kind,
+        /// How the store there ends writes; by default what the log has of the store. Another one is refused
+        #[arg(long, value_enum)]
+        guarantee: Option<Kind>,
     },
     /// Open a new partition: its sink has created the copy
     Open {
@@ -76,7 +69,7 @@ pub(super) enum What {
     Plan {
         /// Name or number of the partition
         partition: Named,
-        /// Placement of the target
+        /// Store of the target
         #[arg(long)]
         to: At,
     },
@@ -84,7 +77,7 @@ pub(super) enum What {
     Begin {
         /// Name or number of the partition
         partition: Named,
-        /// Placement of the target
+        /// Store of the target
         #[arg(long)]
         to: At,
     },
@@ -207,7 +200,7 @@ pub(super) enum What {
     Retire {
         /// Name or number of the partition
         partition: Named,
-        /// Placement of the old copy
+        /// Store of the old copy
         #[arg(long)]
         at: At,
     },
@@ -215,7 +208,7 @@ pub(super) enum What {
     Forget {
         /// Name or number of the partition
         partition: Named,
-        /// Placement of the old copy
+        /// Store of the old copy
         #[arg(long)]
         at: At,
         /// Incarnation of the sink
@@ -235,7 +228,7 @@ pub(super) enum What {
     WriteOff {
         /// Name or number of the partition
         partition: Named,
-        /// Placement that is gone
+        /// Store that is gone
         #[arg(long)]
         at: At,
         /// Name of the responsible operator, for the record
@@ -278,14 +271,17 @@ pub(super) enum What {
 
 pub(super) async fn run(client: &Client, out: &Out, what: What) -> Result<(), Failed> {
     if let What::Plan { partition, to } = what {
-        return plan(client, out, partition.0, to.0).await;
+        let to = to.placement(client).await?;
+        return plan(client, out, partition.0, to).await;
     }
     let (asked, transition) = if let What::Create { partition, at, guarantee } = what {
+        let placement = at.placement(client).await?;
         let guarantee = match guarantee {
-            Kind::Sealed => Guarantee::Sealed,
-            Kind::Timed => Guarantee::Timed,
+            Some(guarantee) => guarantee.into(),
+            // The log refuses a store that it does not know, whatever the guarantee.
+            None => stores::guarantee_at(client, placement).await?.unwrap_or(Guarantee::Sealed),
         };
-        (partition.0, Transition::Create { placement: at.0, guarantee })
+        (partition.0, Transition::Create { placement, guarantee })
     } else {
         let asked = what.partition().clone();
         if let What::Open { reported: false, .. } | What::Force { reported: false, .. } = what {
@@ -293,7 +289,11 @@ pub(super) async fn run(client: &Client, out: &Out, what: What) -> Result<(), Fa
         }
         let record = client.resolve(asked).await.map_err(|error| failed(&error))?.record;
         // By number: by the time this arrives, the name may belong to another partition.
-        (PartitionSelector::Id(record.partition), what.transition(&record)?)
+        let at = match what.store() {
+            Some(at) => Some(at.placement(client).await?),
+            None => None,
+        };
+        (PartitionSelector::Id(record.partition), what.transition(&record, at)?)
     };
     // In a session, so that a request resent after a broken connection is applied once.
     let session = client.session().await.map_err(|error| failed(&error))?;
@@ -337,6 +337,29 @@ async fn plan(client: &Client, out: &Out, asked: PartitionSelector, to: Placemen
 }
 
 impl What {
+    /// The store that a transition names by itself; others name what the record has.
+    const fn store(&self) -> Option<&At> {
+        match self {
+            Self::Begin { to: at, .. }
+            | Self::Retire { at, .. }
+            | Self::Forget { at, .. }
+            | Self::WriteOff { at, .. }
+            | Self::Create { at, .. }
+            | Self::Plan { to: at, .. } => Some(at),
+            Self::Open { .. }
+            | Self::StartBlock { .. }
+            | Self::EnterCutover { .. }
+            | Self::EnterTimedCutover { .. }
+            | Self::RecordWatermark { .. }
+            | Self::Complete { .. }
+            | Self::Abort { .. }
+            | Self::Force { .. }
+            | Self::Settle { .. }
+            | Self::Release { .. }
+            | Self::Delete { .. } => None,
+        }
+    }
+
     const fn partition(&self) -> &PartitionSelector {
         match self {
             Self::Create { partition, .. }

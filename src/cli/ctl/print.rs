@@ -61,8 +61,8 @@ impl Out {
     }
 }
 
-pub(super) fn placement(number: u32) -> String {
-    u16::try_from(number).map_or_else(|_| number.to_string(), |number| Placement(number).to_string())
+pub(super) fn placement(number: u64) -> String {
+    Placement(number).to_string()
 }
 
 pub(super) fn partition(id: u64, name: &str) -> String {

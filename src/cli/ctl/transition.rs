@@ -9,7 +9,7 @@ use crate::core::fence::{
 };
 use crate::core::ids::{Epoch, Incarnation, MigrationId, Placement, Position};
 use crate::core::migration::{
-    AbortReason, Debt, Expected, PartitionRecord, Placed, Release, Settlement, Transition,
+    AbortReason, Debt, Expected, Operator, PartitionRecord, Placed, Reason, Release, Settlement, Transition,
 };
 use crate::core::placement::{Guarantee, PartitionState};
 use crate::node::proto::v1;
@@ -45,8 +45,13 @@ where
 }
 
 impl What {
-    /// The transition that this command proposes, conditional on the record as it was read.
-    pub(super) fn transition(self, record: &PartitionRecord) -> Result<Transition, Failed> {
+    /// The transition that this command proposes, conditional on the record as it was read. `at`: the store that it names.
+    pub(super) fn transition(
+        self,
+        record: &PartitionRecord,
+        at: Option<Placement>,
+    ) -> Result<Transition, Failed> {
+        let named = || at.ok_or_else(|| not(record, "a store on the command line"));
         let expected: Expected = record.expected();
         let (partition, migration) = (record.partition, record.migration);
         let origin =
@@ -59,7 +64,7 @@ impl What {
                     Prepared::reported(by, migration, record.epoch.previous(), !not_enforced, false);
                 Transition::Open { expected, prepared: prepared.into() }
             }
-            Self::Begin { to, .. } => Transition::Begin { expected, to: to.0 },
+            Self::Begin { .. } => Transition::Begin { expected, to: named()? },
             Self::StartBlock { target_incarnation, .. } => {
                 Transition::StartBlock { expected, target: Incarnation(target_incarnation) }
             }
@@ -100,17 +105,11 @@ impl What {
             Self::Settle { proof, incarnation, watermark, migration, .. } => {
                 settle(debt(record)?, proof, origin, (incarnation, watermark, migration))
             }
-            Self::Retire { at, .. } => {
-                Transition::RetireCopy { placement: at.0, copy: old_copy(record, at.0)? }
-            }
-            Self::Forget { at, incarnation, .. } => {
-                let copy = old_copy(record, at.0)?;
-                Transition::ForgetCopy { dropped: Dropped::reported(origin(at.0, incarnation), copy).into() }
-            }
+            Self::Retire { .. } => retire(record, named()?)?,
+            Self::Forget { incarnation, .. } => forget(record, named()?, Incarnation(incarnation))?,
             Self::Delete { .. } => Transition::Delete { expected },
-            Self::WriteOff { at, operator, reason, .. } => {
-                let (copy, operator) = (old_or_owed_copy(record, at.0)?, text(operator)?);
-                Transition::WriteOff { placement: at.0, copy, operator, reason: text(reason)? }
+            Self::WriteOff { operator, reason, .. } => {
+                write_off(record, named()?, text(operator)?, text(reason)?)?
             }
             Self::Release { resume, keep_source, not_enforced, operator, reason, .. } => {
                 let (how, by) = (released(resume, keep_source, not_enforced), text(operator)?);
@@ -169,4 +168,27 @@ fn old_copy(record: &PartitionRecord, at: Placement) -> Result<MigrationId, Fail
     let old = record.old_copies.iter().find(|old| old.placement == at);
     old.map(|old| old.copy)
         .ok_or_else(|| Failed::new(exit::REFUSED, format!("{} has no old copy at {at}", record.partition)))
+}
+
+fn retire(record: &PartitionRecord, placement: Placement) -> Result<Transition, Failed> {
+    Ok(Transition::RetireCopy { placement, copy: old_copy(record, placement)? })
+}
+
+fn forget(
+    record: &PartitionRecord,
+    store: Placement,
+    incarnation: Incarnation,
+) -> Result<Transition, Failed> {
+    let by = StatementOrigin { store, partition: record.partition, incarnation };
+    Ok(Transition::ForgetCopy { dropped: Dropped::reported(by, old_copy(record, store)?).into() })
+}
+
+fn write_off(
+    record: &PartitionRecord,
+    placement: Placement,
+    operator: Operator,
+    reason: Reason,
+) -> Result<Transition, Failed> {
+    let copy = old_or_owed_copy(record, placement)?;
+    Ok(Transition::WriteOff { placement, copy, operator, reason })
 }

@@ -1,8 +1,9 @@
-//! What an audit needs of past transitions, and of changes of the members that an operator forced: who took responsibility for what, and when. It is part of the replicated state, so
+//! What an audit needs of past transitions, of changes of the members that an operator forced, and of changes of the stores: who took
+//! responsibility for what, and when. It is part of the replicated state, so
 //! compaction, backups and recoveries keep it.
 
-use super::{MembershipChange, OwnershipTransition, PartitionName};
-use crate::core::ids::{Epoch, Index, Names, Relabel};
+use super::{MembershipChange, OwnershipTransition, PartitionName, StoreChange};
+use crate::core::ids::{Epoch, Index, Names, Placement, Relabel};
 use crate::core::migration::TransitionKind;
 use alloc::collections::VecDeque;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,13 @@ pub enum Audited {
     },
     /// A change of the members that was made even though it may leave no quorum of live voters.
     Members(MembershipChange),
+    /// A change of the stores.
+    Store {
+        /// The number of the store.
+        store: Placement,
+        /// The change.
+        change: StoreChange,
+    },
 }
 
 /// The newest entries of an audit, oldest first.
@@ -64,6 +72,10 @@ impl AuditLog {
         if change.even_so().is_some() {
             self.push(AuditEntry { index, what: Audited::Members(change.clone()) });
         }
+    }
+
+    pub(super) fn note_store(&mut self, index: Index, store: Placement, change: &StoreChange) {
+        self.push(AuditEntry { index, what: Audited::Store { store, change: change.clone() } });
     }
 
     fn push(&mut self, entry: AuditEntry) {
@@ -100,7 +112,7 @@ fn is_audited(command: &OwnershipTransition) -> bool {
 impl Relabel for AuditLog {
     fn relabel(&self, names: &dyn Names) -> Self {
         let what = |what: &Audited| match what {
-            Audited::Transition { .. } => what.clone(),
+            Audited::Transition { .. } | Audited::Store { .. } => what.clone(),
             Audited::Members(change) => Audited::Members(change.relabel(names)),
         };
         let entry = |entry: &AuditEntry| AuditEntry { index: entry.index, what: what(&entry.what) };

@@ -1,9 +1,14 @@
 //! A compile-time check that log entries are bounded: they consist of ids, numbers, statements of sinks, and
 //! texts with a length limit. A byte buffer anywhere inside an entry does not compile.
 
-use super::{ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, Override, PartitionName};
+use super::{
+    ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, Override, PartitionName,
+    StoreChange, StoreEndpoints, StoreFacts, StoreIdentity, StoreKind, StoreName,
+};
 use crate::core::fence::{CatchUpEvidence, Claim, Dropped, Ended, Prepared, SealReceipt, WatermarkReading};
-use crate::core::ids::{Epoch, Incarnation, Index, MigrationId, NodeId, PartitionId, Placement, Term};
+use crate::core::ids::{
+    Epoch, Incarnation, Index, MigrationId, NodeId, PartitionId, Placement, Revision, Term,
+};
 use crate::core::migration::{
     AbortReason, Command, Expected, Operator, Reason, Release, Settlement, Transition,
 };
@@ -26,7 +31,7 @@ macro_rules! small {
     };
 }
 
-small! { Release Incarnation NodeId Peer Term Index PartitionId Placement Guarantee MigrationId Epoch }
+small! { Release Incarnation NodeId Peer Term Index PartitionId Placement Guarantee MigrationId Epoch Revision }
 small! { Claim<SealReceipt> Claim<Prepared> Claim<CatchUpEvidence> Claim<WatermarkReading> Claim<Dropped> }
 small! { Claim<Ended> AbortReason bool }
 
@@ -36,6 +41,14 @@ impl Fact for ClusterVoterIdentity {}
 impl Fact for Endpoints {}
 /// At most 64 bytes of letters, digits and dashes.
 impl Fact for PartitionName {}
+/// At most 64 bytes of letters, digits and dashes.
+impl Fact for StoreName {}
+/// At most 32 bytes of letters, digits and dashes.
+impl Fact for StoreKind {}
+/// At most 256 bytes, one line.
+impl Fact for StoreIdentity {}
+/// At most four addresses of at most 128 bytes each, with a grammar.
+impl Fact for StoreEndpoints {}
 /// At most 64 bytes, one line.
 impl Fact for Operator {}
 /// At most 256 bytes, one line.
@@ -48,7 +61,21 @@ const _: for<'e> fn(&'e ControlPlaneEntry) -> Vec<&'e dyn Fact> = |entry| match 
     ControlPlaneEntry::OwnershipTransition(Command { partition, transition }) => on(partition, transition),
     ControlPlaneEntry::NamedTransition { name, transition } => on(name, transition),
     ControlPlaneEntry::LeaderConfiguration { term, leader } => vec![term, leader],
+    ControlPlaneEntry::StoreChange(change) => store(change),
 };
+
+fn store(change: &StoreChange) -> Vec<&dyn Fact> {
+    match change {
+        StoreChange::Add { number, store } => {
+            let StoreFacts { name, kind, endpoints, guarantee, identity } = store;
+            let mut facts: Vec<&dyn Fact> = vec![name, kind, endpoints, guarantee, identity];
+            facts.extend(number.iter().map(|number| number as &dyn Fact));
+            facts
+        }
+        StoreChange::MoveEndpoints { store, expected, endpoints } => vec![store, expected, endpoints],
+        StoreChange::Remove { store, expected } => vec![store, expected],
+    }
+}
 
 fn member(change: &MembershipChange) -> Vec<&dyn Fact> {
     match change {

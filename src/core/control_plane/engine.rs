@@ -3,7 +3,7 @@
 use super::{
     Accepted, ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError,
     ControlPlaneInput, ControlPlaneOutput, ControlPlaneState, ControlPlaneStatus, DurableVoteState,
-    FollowerStatus, MembershipChange, Registered,
+    FollowerStatus, MembershipChange, Registered, Stores,
 };
 use crate::core::ids::{ClusterId, HistoryId, Index, Names, NodeId, Relabel};
 use crate::core::migration::Caps;
@@ -28,6 +28,8 @@ pub struct Founder {
     pub caps: Caps,
     /// Limits on open client sessions and on the answers kept for each.
     pub sessions: SessionLimits,
+    /// The stores that the log knows before its first entry: none in a cluster that operators found.
+    pub stores: Stores,
 }
 
 impl Founder {
@@ -38,7 +40,7 @@ impl Founder {
     pub fn disk(&self) -> Result<Durable<ControlPlaneEntry>, StartError> {
         let voters = Configuration::of_voters(self.voters.iter().map(|(peer, _)| *peer));
         let members = self.voters.iter().map(|(peer, who)| (peer.node, who.clone()));
-        let state = ControlPlaneState::new(self.cluster, self.caps, members);
+        let state = ControlPlaneState::new(self.cluster, self.caps, members).with_stores(self.stores.clone());
         Ok(Durable::founding(self.history, voters, self.sessions, state)?)
     }
 

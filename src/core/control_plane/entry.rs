@@ -1,6 +1,6 @@
 //! The entries of the control plane's log: a closed set, without a place for user data.
 
-use super::{ClusterVoterIdentity, Endpoints, PartitionName};
+use super::{ClusterVoterIdentity, Endpoints, PartitionName, StoreChange};
 use crate::core::ids::{Names, NodeId, Relabel, Term};
 use crate::core::migration::{Command, Operator, Reason, Transition};
 use crate::core::raft::{Change, Payload, Peer, sealed};
@@ -126,6 +126,8 @@ pub enum ControlPlaneEntry {
         /// The leader of that term.
         leader: NodeId,
     },
+    /// A store added, moved or removed.
+    StoreChange(StoreChange),
 }
 
 impl sealed::Sealed for ControlPlaneEntry {}
@@ -146,6 +148,7 @@ impl Payload for ControlPlaneEntry {
             Self::MembershipChange(MembershipChange::Remove { peer, .. }) => Some(Change::Remove(*peer)),
             Self::OwnershipTransition(_)
             | Self::NamedTransition { .. }
+            | Self::StoreChange(_)
             | Self::LeaderConfiguration { .. } => None,
         }
     }
@@ -155,6 +158,7 @@ impl Payload for ControlPlaneEntry {
             Self::MembershipChange(change) => change.even_so().is_some(),
             Self::OwnershipTransition(_)
             | Self::NamedTransition { .. }
+            | Self::StoreChange(_)
             | Self::LeaderConfiguration { .. } => false,
         }
     }
@@ -182,7 +186,9 @@ impl Relabel for ControlPlaneEntry {
     fn relabel(&self, names: &dyn Names) -> Self {
         match self {
             Self::MembershipChange(change) => Self::MembershipChange(change.relabel(names)),
-            Self::OwnershipTransition(_) | Self::NamedTransition { .. } => self.clone(),
+            Self::OwnershipTransition(_) | Self::NamedTransition { .. } | Self::StoreChange(_) => {
+                self.clone()
+            }
             Self::LeaderConfiguration { term, leader } => {
                 Self::LeaderConfiguration { term: *term, leader: names.node(*leader) }
             }

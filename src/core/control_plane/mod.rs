@@ -20,6 +20,7 @@ mod recovery;
 mod single;
 mod state;
 mod status;
+mod stores;
 mod subjects;
 mod text;
 
@@ -37,4 +38,9 @@ pub use outcome::epoch_of;
 pub use single::{AloneError, SingleNodeControlPlane};
 pub use state::{Answer, ControlPlaneState};
 pub use status::{ControlPlaneStatus, FollowerStatus};
+pub use stores::{
+    NUMBERS_OF_OPERATORS, STORE_LEAP, STORES_MAX, Store, StoreChange, StoreEndpoints, StoreFacts,
+    StoreIdentity, StoreKind, StoreMismatch, StoreName, StoreRefusal, StoreStatement, StoreUse,
+    StoreValueError, Stores, stores_of,
+};
 pub use subjects::{Subjects, SubjectsError};

@@ -19,7 +19,10 @@ pub fn epoch_of(outcome: &Outcome<Answer>) -> Result<Epoch, MigrationError> {
             Effect::Answered { answer: Answer::Epoch(epoch) | Answer::Named { epoch, .. }, .. } => Ok(*epoch),
             Effect::Answered { answer: Answer::Refused(refusal), .. } => Err(*refusal),
             Effect::SessionRefused(refusal) => Err(backend(under_session(*refusal))),
-            Effect::Answered { answer: Answer::Noted, .. }
+            Effect::Answered {
+                answer: Answer::Noted | Answer::Store { .. } | Answer::StoreRefused(_),
+                ..
+            }
             | Effect::SessionOpened(_)
             | Effect::SessionClosed(_) => Err(backend(BackendFailure::NotTaken)),
         },

@@ -1,10 +1,12 @@
-//! The replicated state: the placement table, and the directory of names.
+//! The replicated state: the placement table, the directory of names, and the directory of stores.
 
 use super::{
     AuditLog, ClusterVoterIdentity, ControlPlaneEntry, Directory, MembershipChange, OwnershipTransition,
-    PartitionName, Registered,
+    PartitionName, Registered, StoreChange, StoreRefusal, Stores,
 };
-use crate::core::ids::{ClusterId, Epoch, Halt, Index, Names, NodeId, PartitionId, Relabel, Revision};
+use crate::core::ids::{
+    ClusterId, Epoch, Halt, Index, Names, NodeId, PartitionId, Placement, Relabel, Revision,
+};
 use crate::core::migration::{Caps, MigrationError, PlacementTable, Transition, TransitionKind};
 use crate::core::raft::Machine;
 use alloc::vec::Vec;
@@ -19,6 +21,8 @@ pub struct ControlPlaneState {
     revision: Revision,
     directory: Directory,
     audit: AuditLog,
+    /// The last field: a state that was encoded before the log knew stores ends here, see [`ControlPlaneState::without_stores`].
+    stores: Stores,
 }
 
 /// The state machine's answer to an entry.
@@ -37,6 +41,15 @@ pub enum Answer {
     },
     /// The table refused the transition. Nothing was changed.
     Refused(MigrationError),
+    /// A store was added, moved or removed.
+    Store {
+        /// The number of the store.
+        store: Placement,
+        /// The revision of the change.
+        revision: Revision,
+    },
+    /// The change of the stores was refused. Nothing was changed.
+    StoreRefused(StoreRefusal),
 }
 
 impl ControlPlaneState {
@@ -54,7 +67,23 @@ impl ControlPlaneState {
             revision: Revision::ZERO,
             directory,
             audit: AuditLog::default(),
+            stores: Stores::none(),
         }
+    }
+
+    /// The same state with these stores known. For the state that a cluster is founded with.
+    #[must_use]
+    pub fn with_stores(self, stores: Stores) -> Self {
+        Self { stores, ..self }
+    }
+
+    /// What follows the bytes of a state that was encoded before the log knew stores: no store is known, and the log's numbers
+    /// begin above those that operators could type.
+    ///
+    /// # Errors
+    /// An error of the encoder, which cannot occur for these types.
+    pub fn without_stores() -> Result<Vec<u8>, postcard::Error> {
+        postcard::to_allocvec(&Stores::unknown_so_far())
     }
 
     /// The id of the cluster.
@@ -81,7 +110,13 @@ impl ControlPlaneState {
         &self.directory
     }
 
-    /// What an audit needs of past transitions and changes of the members.
+    /// The stores that the log knows.
+    #[must_use]
+    pub const fn stores(&self) -> &Stores {
+        &self.stores
+    }
+
+    /// What an audit needs of past transitions, and of changes of the members and the stores.
     #[must_use]
     pub const fn audit(&self) -> &AuditLog {
         &self.audit
@@ -117,6 +152,7 @@ impl ControlPlaneState {
         }
         self.table = self.table.recovered(times);
         self.directory.leap(times);
+        self.stores.leap(times);
         self.revision = Revision(at.0);
         self
     }
@@ -127,6 +163,7 @@ impl ControlPlaneState {
         command: &OwnershipTransition,
         halt: &mut Option<Halt>,
     ) -> Result<Epoch, MigrationError> {
+        self.stores.check(&command.transition)?;
         let epoch = self.table.apply_checked(command, halt)?;
         self.revision = Revision(at.0);
         self.audit.note(at, epoch, self.directory.name(command.partition), command);
@@ -147,6 +184,7 @@ impl ControlPlaneState {
         transition: &Transition,
         halt: &mut Option<Halt>,
     ) -> Result<Answer, MigrationError> {
+        self.stores.check(transition)?;
         let creates = transition.kind() == TransitionKind::Create;
         let partition = if creates {
             self.directory.number_for(name, |number| self.table.record(number).is_some())
@@ -159,6 +197,13 @@ impl ControlPlaneState {
             self.directory.put_partition(name, partition);
         }
         Ok(Answer::Named { partition, epoch })
+    }
+
+    fn store(&mut self, at: Index, change: &StoreChange) -> Result<Answer, StoreRefusal> {
+        let revision = Revision(at.0);
+        let store = self.stores.apply(revision, change, || self.table.records())?;
+        self.audit.note_store(at, store, change);
+        Ok(Answer::Store { store, revision })
     }
 }
 
@@ -185,6 +230,9 @@ impl Machine for ControlPlaneState {
             }
             ControlPlaneEntry::NamedTransition { name, transition } => {
                 self.named(at, name, transition, halt).unwrap_or_else(Answer::Refused)
+            }
+            ControlPlaneEntry::StoreChange(change) => {
+                self.store(at, change).unwrap_or_else(Answer::StoreRefused)
             }
             ControlPlaneEntry::MembershipChange(MembershipChange::Promote { .. })
             | ControlPlaneEntry::LeaderConfiguration { .. } => Answer::Noted,

@@ -28,11 +28,15 @@ pub struct AppliedIds {
     forgotten_through: SessionId,
 }
 
+/// What is remembered of one session.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-struct Window {
-    applied: BTreeMap<Serial, Position>,
-    forgotten_through: Serial,
-    used_at: Position,
+pub struct Window {
+    /// The writes that are remembered, each with its position.
+    pub applied: BTreeMap<Serial, Position>,
+    /// Writes up to this serial that are not remembered are forgotten.
+    pub forgotten_through: Serial,
+    /// The position of the last write.
+    pub used_at: Position,
 }
 
 impl AppliedIds {
@@ -40,6 +44,28 @@ impl AppliedIds {
     #[must_use]
     pub const fn new() -> Self {
         Self { sessions: BTreeMap::new(), forgotten_through: SessionId(0) }
+    }
+
+    /// A memory of no session, which has forgotten those up to this one.
+    #[must_use]
+    pub const fn forgotten(through: SessionId) -> Self {
+        Self { sessions: BTreeMap::new(), forgotten_through: through }
+    }
+
+    /// Sessions up to this one that are not listed are forgotten.
+    #[must_use]
+    pub const fn forgotten_through(&self) -> SessionId {
+        self.forgotten_through
+    }
+
+    /// The sessions whose writes are remembered, each with what is remembered.
+    pub fn sessions(&self) -> impl Iterator<Item = (SessionId, &Window)> {
+        self.sessions.iter().map(|(id, window)| (*id, window))
+    }
+
+    /// The same memory without its sessions: what a store keeps in one piece. It keeps each session by itself.
+    pub(super) const fn without_sessions(&self) -> Self {
+        Self::forgotten(self.forgotten_through)
     }
 
     /// Whether this write was applied.
@@ -110,6 +136,21 @@ impl AppliedIds {
             self.sessions.remove(&oldest);
             self.forgotten_through = self.forgotten_through.max(oldest);
         }
+    }
+}
+
+impl Window {
+    /// Distinguishes what is remembered of one session over time: the position of its last write, and its oldest write that is not
+    /// forgotten.
+    #[must_use]
+    pub const fn stamp(&self) -> (Position, Serial) {
+        (self.used_at, self.forgotten_through)
+    }
+}
+
+impl Extend<(SessionId, Window)> for AppliedIds {
+    fn extend<I: IntoIterator<Item = (SessionId, Window)>>(&mut self, sessions: I) {
+        self.sessions.extend(sessions);
     }
 }
 

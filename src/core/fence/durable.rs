@@ -1,8 +1,8 @@
 //! A sink's durable state of one partition.
 
 use super::digest::{self, Digest, RowsDigest};
-use super::{AppliedIds, Frontier, SealReceipt};
-use crate::core::ids::{Epoch, Incarnation, MigrationId, Names, Position, Relabel};
+use super::{AppliedIds, Frontier, SealReceipt, Window};
+use crate::core::ids::{Epoch, Incarnation, MigrationId, Names, Position, Relabel, SessionId};
 use serde::{Deserialize, Serialize};
 
 /// The part of a fence's state that is written atomically with the data.
@@ -64,9 +64,33 @@ impl Durable {
     pub const fn copy(&self) -> Option<&Copy> {
         self.copy.as_ref()
     }
+
+    /// The same state without the sessions that the copy remembers. A store keeps each of these by itself: they are thousands, and a
+    /// write changes one.
+    #[must_use]
+    pub fn outline(&self) -> Self {
+        let Self { sealed_through, closed_through, newest, receipt, .. } = *self;
+        let copy = self.copy.as_ref().map(Copy::outline);
+        Self { sealed_through, closed_through, newest, receipt, copy }
+    }
+
+    /// The state of which this is the outline. Without a copy there are no sessions.
+    #[must_use]
+    pub fn with_sessions(mut self, sessions: impl IntoIterator<Item = (SessionId, Window)>) -> Self {
+        if let Some(copy) = &mut self.copy {
+            copy.applied.extend(sessions);
+        }
+        self
+    }
 }
 
 impl Copy {
+    fn outline(&self) -> Self {
+        let Self { position, logged_after, finished, source, rows, .. } = *self;
+        let (frontier, applied) = (self.frontier.clone(), self.applied.without_sessions());
+        Self { position, frontier, logged_after, finished, source, applied, rows }
+    }
+
     /// The position of the source's, or the copy's own, last write that the copy has.
     #[must_use]
     pub const fn position(&self) -> Position {

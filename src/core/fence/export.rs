@@ -72,6 +72,14 @@ fn exported(copy: &Copy, export: &Export) -> Result<(), Refusal> {
 }
 
 impl Chunk {
+    /// The bytes of the keys and values in it.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let row = |(key, row): &(Key, Row)| key.bytes().len() + row.value.bytes().len();
+        let changes = self.changes.iter().map(Change::bytes);
+        changes.chain(self.rows.iter().map(row)).sum()
+    }
+
     /// The chunk that follows: all changes since the copy's position, and as many rows as there is room for. If there is no room for
     /// all changes, it has some of them and no rows: rows are those of the chunk's last position, and would be newer than changes that
     /// are left for later.

@@ -120,11 +120,11 @@ impl Copy {
 
 fn check_size(chunk: &Chunk, limits: FenceLimits) -> Result<(), Refusal> {
     let cells = || chunk.changes.iter().flat_map(|change| change.effects.iter());
-    let row = |(key, row): &(Key, Row)| key.bytes().len() + row.value.bytes().len();
     let items = chunk.rows.len() + cells().count();
-    let bytes: usize = cells().map(Cell::bytes).chain(chunk.rows.iter().map(row)).sum();
-    let sizes =
-        [(Measure::Items, items, limits.chunk_items_max), (Measure::Bytes, bytes, limits.chunk_bytes_max)];
+    let sizes = [
+        (Measure::Items, items, limits.chunk_items_max),
+        (Measure::Bytes, chunk.bytes(), limits.chunk_bytes_max),
+    ];
     for (what, have, limit) in sizes {
         let (have, limit) = (u64::try_from(have).unwrap_or(u64::MAX), u64::from(limit));
         // One change may be larger than a chunk, and is then alone in it.

@@ -33,6 +33,7 @@ mod export;
 mod intake;
 mod io;
 mod moves;
+mod pull;
 mod refusal;
 mod request;
 mod rows;
@@ -41,7 +42,7 @@ mod text;
 
 use alloc::vec;
 use alloc::vec::Vec;
-pub use applied::{AppliedIds, Known};
+pub use applied::{AppliedIds, Known, Window};
 pub use contents::Contents;
 pub use digest::{Digest, RowsDigest};
 pub use durable::{Copy, Durable};

@@ -206,6 +206,14 @@ impl Cell {
     }
 }
 
+impl Mutation {
+    /// The bytes of the keys and values that it sets.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.effects.iter().map(Cell::bytes).sum()
+    }
+}
+
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.value {

@@ -51,7 +51,6 @@ pub enum Outcome {
 
 /// An input of an operation.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[expect(clippy::large_enum_variant, reason = "an event is handled where it arises, and not kept")]
 pub enum Event {
     /// The client invoked the operation.
     Start,

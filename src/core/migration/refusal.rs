@@ -257,6 +257,22 @@ pub enum MigrationError {
     /// The command is by name, and no partition has that name.
     #[error("no partition has this name")]
     UnknownName,
+    /// `create` or `begin` names a store that the log does not know.
+    #[error("the log has no store {store}, add it first")]
+    UnknownStore {
+        /// The store that the command names.
+        store: Placement,
+    },
+    /// `create` names another guarantee than the store states.
+    #[error("store {store} states the guarantee {have}, the command names {asked}")]
+    StoreGuarantee {
+        /// The store that the command names.
+        store: Placement,
+        /// The guarantee of the store.
+        have: Guarantee,
+        /// The guarantee that the command names.
+        asked: Guarantee,
+    },
 }
 
 /// Why the store that holds the table has no outcome for a command.

@@ -125,7 +125,7 @@ impl Recorder for FileRecorder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::control_plane::{ClusterVoterIdentity, Founder, ReplicatedControlPlane};
+    use crate::core::control_plane::{ClusterVoterIdentity, Founder, ReplicatedControlPlane, Stores};
     use crate::core::ids::{ClusterId, DirectoryId, HistoryId, Index, NodeId, Term};
     use crate::core::migration::Caps;
     use crate::core::raft::{Body, Config, Message, NodeLimits, Peer, SessionLimits, Snapshot, Timer};
@@ -154,6 +154,7 @@ mod tests {
             voters: [1, 2, 3].map(|node| (peer(node), subject(node).into())).to_vec(),
             caps: Caps::PRODUCTION,
             sessions: SessionLimits::PRODUCTION,
+            stores: Stores::none(),
         };
         let disk = founder.disk().unwrap();
         let snapshot = Snapshot { data: vec![7; 3 << 20].into(), ..(*disk.snapshot).clone() };

@@ -2,9 +2,10 @@
 
 use super::digest::{abort_reason, abort_reason_of, digest, digest_of};
 use super::v1::{self, apply_request::Transition as Wire, partition_ref::By};
-use crate::core::control_plane::{NameError, PartitionName};
+use crate::core::control_plane::{AddressError, NameError, PartitionName, StoreValueError};
 use crate::core::fence::{
-    CatchUpEvidence, Claim, Dropped, Ended, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
+    CatchUpEvidence, Claim, Dropped, Ended, MutationError, Prepared, SealReceipt, StatementOrigin,
+    WatermarkReading,
 };
 use crate::core::ids::{
     Epoch, HistoryId, Incarnation, MigrationId, PartitionId, Placement, Position, Serial, SessionId,
@@ -36,6 +37,15 @@ pub enum Malformed {
     /// The name of the partition is empty, too long, or has a forbidden character.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// A text or a list of a store is too long, or has a forbidden character.
+    #[error(transparent)]
+    Store(#[from] StoreValueError),
+    /// A text is not an address.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// A key, a value or a write exceeds a limit.
+    #[error(transparent)]
+    Mutation(#[from] MutationError),
     /// The operator's name or the reason is empty or too long.
     #[error(transparent)]
     Text(#[from] TextError),
@@ -61,12 +71,6 @@ impl core::fmt::Display for PartitionSelector {
 
 fn need<T>(field: &'static str, value: Option<T>) -> Result<T, Malformed> {
     value.ok_or(Malformed::Missing { field })
-}
-
-/// Converts a placement number; `field` names it in the error.
-pub(crate) fn placement(field: &'static str, found: u32) -> Result<Placement, Malformed> {
-    let max = u64::from(u16::MAX);
-    u16::try_from(found).map(Placement).map_err(|_| Malformed::TooLarge { field, found: found.into(), max })
 }
 
 impl TryFrom<Option<v1::PartitionRef>> for PartitionSelector {
@@ -134,16 +138,12 @@ impl From<Expected> for v1::Expected {
 fn origin(wire: Option<v1::StatementOrigin>) -> Result<StatementOrigin, Malformed> {
     let wire = need("origin", wire)?;
     let (partition, incarnation) = (PartitionId(wire.partition), Incarnation(wire.incarnation));
-    Ok(StatementOrigin { store: placement("origin.store", wire.store)?, partition, incarnation })
+    Ok(StatementOrigin { store: Placement(wire.store), partition, incarnation })
 }
 
 impl From<StatementOrigin> for v1::StatementOrigin {
     fn from(origin: StatementOrigin) -> Self {
-        Self {
-            store: origin.store.0.into(),
-            partition: origin.partition.0,
-            incarnation: origin.incarnation.0,
-        }
+        Self { store: origin.store.0, partition: origin.partition.0, incarnation: origin.incarnation.0 }
     }
 }
 
@@ -214,13 +214,13 @@ impl TryFrom<Wire> for Transition {
     fn try_from(wire: Wire) -> Result<Self, Malformed> {
         Ok(match wire {
             Wire::Create(v1::Create { placement: at, guarantee: kind }) => {
-                Self::Create { placement: placement("placement", at)?, guarantee: guarantee(kind)? }
+                Self::Create { placement: Placement(at), guarantee: guarantee(kind)? }
             }
             Wire::Open(open) => {
                 Self::Open { expected: expected(open.expected)?, prepared: open.prepared.try_into()? }
             }
             Wire::Begin(begin) => {
-                Self::Begin { expected: expected(begin.expected)?, to: placement("to", begin.to)? }
+                Self::Begin { expected: expected(begin.expected)?, to: Placement(begin.to) }
             }
             Wire::EnterCutover(enter) => {
                 Self::EnterCutover { expected: expected(enter.expected)?, receipt: enter.receipt.try_into()? }
@@ -253,14 +253,13 @@ impl TryFrom<Wire> for Transition {
             Wire::Settle(settle) => {
                 Self::Settle { migration: MigrationId(settle.migration), proof: proof(settle.proof)? }
             }
-            Wire::RetireCopy(retire) => Self::RetireCopy {
-                placement: placement("placement", retire.placement)?,
-                copy: MigrationId(retire.copy),
-            },
+            Wire::RetireCopy(retire) => {
+                Self::RetireCopy { placement: Placement(retire.placement), copy: MigrationId(retire.copy) }
+            }
             Wire::ForgetCopy(forget) => Self::ForgetCopy { dropped: forget.dropped.try_into()? },
             Wire::Delete(delete) => Self::Delete { expected: expected(delete.expected)? },
             Wire::WriteOff(off) => Self::WriteOff {
-                placement: placement("placement", off.placement)?,
+                placement: Placement(off.placement),
                 copy: MigrationId(off.copy),
                 operator: Operator::try_from(off.operator)?,
                 reason: Reason::try_from(off.reason)?,
@@ -298,13 +297,13 @@ impl From<Transition> for Wire {
         let some = |expected: Expected| Some(expected.into());
         match transition {
             Transition::Create { placement, guarantee } => {
-                Self::Create(v1::Create { placement: placement.0.into(), guarantee: guarantee_of(guarantee) })
+                Self::Create(v1::Create { placement: placement.0, guarantee: guarantee_of(guarantee) })
             }
             Transition::Open { expected, prepared } => {
                 Self::Open(v1::Open { expected: some(expected), prepared: Some(prepared.into()) })
             }
             Transition::Begin { expected, to } => {
-                Self::Begin(v1::Begin { expected: some(expected), to: to.0.into() })
+                Self::Begin(v1::Begin { expected: some(expected), to: to.0 })
             }
             Transition::EnterCutover { expected, receipt } => Self::EnterCutover(v1::EnterCutover {
                 expected: some(expected),
@@ -345,14 +344,14 @@ impl From<Transition> for Wire {
                 }),
             }),
             Transition::RetireCopy { placement, copy } => {
-                Self::RetireCopy(v1::RetireCopy { placement: placement.0.into(), copy: copy.0 })
+                Self::RetireCopy(v1::RetireCopy { placement: placement.0, copy: copy.0 })
             }
             Transition::ForgetCopy { dropped } => {
                 Self::ForgetCopy(v1::ForgetCopy { dropped: Some(dropped.into()) })
             }
             Transition::Delete { expected } => Self::Delete(v1::Delete { expected: some(expected) }),
             Transition::WriteOff { placement, copy, operator, reason } => Self::WriteOff(v1::WriteOff {
-                placement: placement.0.into(),
+                placement: placement.0,
                 copy: copy.0,
                 operator: operator.into(),
                 reason: reason.into(),

@@ -31,11 +31,21 @@ pub struct Problem {
 impl From<Problem> for Status {
     fn from(problem: Problem) -> Self {
         let Problem { code, message, why } = problem;
-        let value = v1::ErrorDetail { why: Some(why) }.encode_to_vec();
-        let any = prost_types::Any { type_url: TYPE_URL.to_owned(), value };
-        let details = RpcStatus { code: code.into(), message: message.clone(), details: vec![any] };
-        Self::with_details(code, message, details.encode_to_vec().into())
+        with_detail(code, message, TYPE_URL, v1::ErrorDetail { why: Some(why) }.encode_to_vec())
     }
+}
+
+/// A status with one detail.
+pub(super) fn with_detail(code: Code, message: String, type_url: &str, value: Vec<u8>) -> Status {
+    let any = prost_types::Any { type_url: type_url.to_owned(), value };
+    let details = RpcStatus { code: code.into(), message: message.clone(), details: vec![any] };
+    Status::with_details(code, message, details.encode_to_vec().into())
+}
+
+/// The detail of this type in a status.
+pub(super) fn detail(status: &Status, type_url: &str) -> Option<Vec<u8>> {
+    let details = RpcStatus::decode(status.details()).ok()?.details;
+    details.into_iter().find(|any| any.type_url == type_url).map(|any| any.value)
 }
 
 /// The message of a status followed by those of its sources, without repetitions. For a broken connection the
@@ -57,7 +67,5 @@ pub fn reasons(status: &Status) -> String {
 /// The `ErrorDetail` of a status, or `None` if it has none that can be decoded.
 #[must_use]
 pub fn detail_of(status: &Status) -> Option<Why> {
-    let details = RpcStatus::decode(status.details()).ok()?.details;
-    let any = details.into_iter().find(|any| any.type_url == TYPE_URL)?;
-    v1::ErrorDetail::decode(any.value.as_slice()).ok()?.why
+    v1::ErrorDetail::decode(detail(status, TYPE_URL)?.as_slice()).ok()?.why
 }

@@ -7,9 +7,11 @@ mod command;
 mod detail;
 mod digest;
 mod record;
+pub mod sink;
+mod store;
 
+pub(crate) use command::guarantee_of;
 pub use command::{Malformed, PartitionSelector, request};
-pub(crate) use command::{guarantee_of, placement};
 pub use detail::{Problem, detail_of, reasons};
 
 /// The generated messages and services.

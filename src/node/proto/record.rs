@@ -1,6 +1,6 @@
 //! Conversions of records and resolutions between protobuf messages and the types of the protocol.
 
-use super::command::{Malformed, guarantee, guarantee_of, placement};
+use super::command::{Malformed, guarantee, guarantee_of};
 use super::digest::{digest, digest_of};
 use super::v1;
 use crate::core::control_plane::PartitionName;
@@ -18,9 +18,9 @@ const fn parts(state: PartitionState) -> (v1::Phase, Placement, Option<Placement
     }
 }
 
-fn state(phase: i32, from: u32, to: Option<u32>) -> Result<PartitionState, Malformed> {
-    let from = placement("from", from)?;
-    let to = to.map(|to| placement("to", to)).transpose()?;
+fn state(phase: i32, from: u64, to: Option<u64>) -> Result<PartitionState, Malformed> {
+    let from = Placement(from);
+    let to = to.map(Placement);
     let migrating = |phase| {
         let to = to.ok_or(Malformed::Missing { field: "to" })?;
         Ok(PartitionState::Migrating { from, to, phase })
@@ -42,8 +42,8 @@ impl v1::Resolution {
             partition: resolution.partition.0,
             name: name.map(ToString::to_string).unwrap_or_default(),
             phase: phase.into(),
-            from: from.0.into(),
-            to: to.map(|to| to.0.into()),
+            from: from.0,
+            to: to.map(|to| to.0),
             epoch: resolution.epoch.0,
             guarantee: guarantee_of(resolution.guarantee),
             revision: resolution.revision.0,
@@ -85,8 +85,8 @@ impl From<Placed> for v1::Placed {
         let (phase, from, to) = parts(placed.state);
         Self {
             phase: phase.into(),
-            from: from.0.into(),
-            to: to.map(|to| to.0.into()),
+            from: from.0,
+            to: to.map(|to| to.0),
             owned_since: placed.owned_since.0,
             copy: placed.copy.0,
             opened: placed.opened,
@@ -98,7 +98,7 @@ impl From<Placed> for v1::Placed {
                 digest: facts.digest.and_then(digest_of),
             }),
             unsealed: placed.debt.map(|debt| v1::Debt {
-                placement: debt.placement.0.into(),
+                placement: debt.placement.0,
                 through: debt.through.0,
                 migration: debt.migration.0,
                 copy: debt.copy.0,
@@ -107,7 +107,7 @@ impl From<Placed> for v1::Placed {
             }),
             kept: placed
                 .kept
-                .map(|kept| v1::Kept { migration: kept.migration.0, placement: kept.placement.0.into() }),
+                .map(|kept| v1::Kept { migration: kept.migration.0, placement: kept.placement.0 }),
             held: placed.held.map(|held| v1::Held {
                 migration: held.migration.0,
                 phase: match held.phase {
@@ -124,7 +124,7 @@ impl From<Placed> for v1::Placed {
 impl From<&OldCopy> for v1::OldCopy {
     fn from(old: &OldCopy) -> Self {
         Self {
-            placement: old.placement.0.into(),
+            placement: old.placement.0,
             copy: old.copy.0,
             sealed_through: old.sealed_through.map(|epoch| epoch.0),
             retiring: old.retiring,
@@ -139,7 +139,7 @@ impl TryFrom<&v1::Record> for PartitionRecord {
     fn try_from(wire: &v1::Record) -> Result<Self, Malformed> {
         let old = |old: &v1::OldCopy| -> Result<OldCopy, Malformed> {
             Ok(OldCopy {
-                placement: placement("placement", old.placement)?,
+                placement: Placement(old.placement),
                 copy: MigrationId(old.copy),
                 sealed_through: old.sealed_through.map(Epoch),
                 retiring: old.retiring,
@@ -162,7 +162,7 @@ impl TryFrom<&v1::Placed> for Placed {
     fn try_from(wire: &v1::Placed) -> Result<Self, Malformed> {
         let debt = |debt: &v1::Debt| -> Result<Debt, Malformed> {
             Ok(Debt {
-                placement: placement("placement", debt.placement)?,
+                placement: Placement(debt.placement),
                 through: Epoch(debt.through),
                 migration: MigrationId(debt.migration),
                 copy: MigrationId(debt.copy),
@@ -183,10 +183,6 @@ impl TryFrom<&v1::Placed> for Placed {
                 draining: Epoch(held.draining_epoch),
             })
         };
-        let kept = |kept: &v1::Kept| -> Result<Kept, Malformed> {
-            let placement = placement("kept.placement", kept.placement)?;
-            Ok(Kept { migration: MigrationId(kept.migration), placement })
-        };
         Ok(Self {
             state: state(wire.phase, wire.from, wire.to)?,
             owned_since: Epoch(wire.owned_since),
@@ -201,7 +197,10 @@ impl TryFrom<&v1::Placed> for Placed {
             }),
             debt: wire.unsealed.as_ref().map(debt).transpose()?,
             held: wire.held.as_ref().map(held).transpose()?,
-            kept: wire.kept.as_ref().map(kept).transpose()?,
+            kept: wire.kept.map(|kept| Kept {
+                migration: MigrationId(kept.migration),
+                placement: Placement(kept.placement),
+            }),
         })
     }
 }

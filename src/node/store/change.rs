@@ -56,6 +56,21 @@ pub(super) fn found(
     })
 }
 
+/// Replaces the layout before this one, in one transaction: its number, and the snapshot. Everything else is the same in both.
+pub(super) fn renew(
+    place: &Place,
+    database: &Database,
+    durable: &Durable<ControlPlaneEntry>,
+) -> Result<Outline, StoreError> {
+    let outline = Outline::of(durable);
+    commit(place, database, |transaction| {
+        put_snapshot(place, transaction, &durable.snapshot)?;
+        let mut change = Change::begin(place, transaction, outline)?;
+        change.put(KEY_FORMAT, &FORMAT)?;
+        change.finish(outline)
+    })
+}
+
 /// Commits durably, in two phases and hence with two syncs (ADR 0020).
 ///
 /// With one phase redb would recognise a torn commit by its checksums and fall back to the previous commit.

@@ -12,21 +12,21 @@ const CACHE_BYTES: usize = 16 << 20;
 
 /// An open redb database.
 #[derive(Debug)]
-pub(super) struct Database {
-    pub(super) redb: redb::Database,
+pub(crate) struct Database {
+    pub(crate) redb: redb::Database,
     pub(super) meter: Arc<Meter>,
 }
 
 /// Opens an existing file, and verifies every page of it. redb by itself does so only after a crash.
 ///
 /// The check also rebuilds redb's table of free pages, so no commit needs to store it (`set_quick_repair`).
-pub(super) fn open(place: &Place, backend: impl StorageBackend) -> Result<Database, StoreError> {
+pub(crate) fn open(place: &Place, backend: impl StorageBackend) -> Result<Database, StoreError> {
     mend(&backend).map_err(|error| place.io("open", "no error", &error))?;
     start(place, "open", backend, true)
 }
 
 /// Creates a database on an empty backend.
-pub(super) fn create(place: &Place, backend: impl StorageBackend) -> Result<Database, StoreError> {
+pub(crate) fn create(place: &Place, backend: impl StorageBackend) -> Result<Database, StoreError> {
     start(place, "create", backend, false)
 }
 
@@ -52,7 +52,7 @@ pub(super) fn look(place: &Place, backend: &impl StorageBackend) -> Result<Holds
 /// often in debug builds; the node must stop as for any other damage.
 ///
 /// After an error the caller must drop the database, since its state is unknown.
-pub(super) fn guarded<T>(
+pub(crate) fn guarded<T>(
     place: &Place,
     call: impl FnOnce() -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
@@ -66,12 +66,12 @@ pub(super) fn guarded<T>(
 
 impl Database {
     /// Closes the database cleanly, so that the next opening need not repair it.
-    pub(super) fn close(self, place: &Place) -> Result<(), StoreError> {
+    pub(crate) fn close(self, place: &Place) -> Result<(), StoreError> {
         guarded(place, || self.redb.close().map_err(place.redb("close")))
     }
 
     /// Drops the database without another write.
-    pub(super) fn abandon(self, place: &Place) {
+    pub(crate) fn abandon(self, place: &Place) {
         self.meter.shut();
         // Closing fails, because the backend refuses the write.
         let _ = self.close(place);

@@ -12,16 +12,16 @@ const FILE: &str = "log.redb";
 /// Name of the file during its creation.
 const UNFINISHED: &str = "log.redb.unfinished";
 
-pub(super) fn file(directory: &Path) -> PathBuf {
+pub(crate) fn file(directory: &Path) -> PathBuf {
     directory.join(FILE)
 }
 
-pub(super) fn place(directory: &Path) -> Place {
+pub(crate) fn place(directory: &Path) -> Place {
     Place(directory.display().to_string())
 }
 
 /// Opens and locks the file of a data directory.
-pub(super) fn open(directory: &Path) -> Result<FileBackend, StoreError> {
+pub(crate) fn open(directory: &Path) -> Result<FileBackend, StoreError> {
     let at = place(directory);
     match fs::metadata(directory) {
         Ok(found) if !found.is_dir() => return Err(at.missing("a file", "a directory")),
@@ -55,7 +55,7 @@ pub(super) fn open(directory: &Path) -> Result<FileBackend, StoreError> {
 }
 
 /// A directory under creation: its file has the temporary name, is empty and locked.
-pub(super) struct Unfounded {
+pub(crate) struct Unfounded {
     directory: PathBuf,
     /// The nearest parent directory that existed before.
     above: PathBuf,
@@ -63,7 +63,7 @@ pub(super) struct Unfounded {
 }
 
 /// Creates the directory if it does not exist, and the file under its temporary name.
-pub(super) fn begin(directory: &Path) -> Result<Unfounded, StoreError> {
+pub(crate) fn begin(directory: &Path) -> Result<Unfounded, StoreError> {
     let at = place(directory);
     let parents = directory.ancestors().skip(1).map(|above| {
         // A relative path of one component has the empty path as its parent.
@@ -91,14 +91,14 @@ pub(super) fn begin(directory: &Path) -> Result<Unfounded, StoreError> {
 
 impl Unfounded {
     /// A backend for redb on the file. Its handle shares the lock.
-    pub(super) fn backend(&self) -> Result<FileBackend, StoreError> {
+    pub(crate) fn backend(&self) -> Result<FileBackend, StoreError> {
         let at = place(&self.directory);
         let file = self.file.try_clone().map_err(|error| at.io("open", "no error", &error))?;
         FileBackend::new(file).map_err(at.redb("create"))
     }
 
     /// Renames the file to its final name, and syncs it and every new directory.
-    pub(super) fn publish(self) -> Result<(), StoreError> {
+    pub(crate) fn publish(self) -> Result<(), StoreError> {
         let at = place(&self.directory);
         let publish = || -> io::Result<()> {
             self.file.sync_all()?;
@@ -117,7 +117,7 @@ impl Unfounded {
 }
 
 /// Whether the directory has a file with the final name.
-pub(super) fn is_founded(directory: &Path) -> bool {
+pub(crate) fn is_founded(directory: &Path) -> bool {
     // If the file cannot be examined, it counts as present: it must not be overwritten.
     let none = [ErrorKind::NotFound, ErrorKind::NotADirectory];
     fs::symlink_metadata(file(directory)).map_or_else(|error| !none.contains(&error.kind()), |_| true)

@@ -101,23 +101,23 @@ pub enum StoreError {
 
 /// The name of a store in messages: the path of its directory, or "the backend".
 #[derive(Clone, Debug)]
-pub(super) struct Place(pub(super) String);
+pub(crate) struct Place(pub(crate) String);
 
 impl Place {
-    pub(super) fn missing(&self, found: impl Display, expected: impl Display) -> StoreError {
+    pub(crate) fn missing(&self, found: impl Display, expected: impl Display) -> StoreError {
         let (found, expected) = (found.to_string(), expected.to_string());
         StoreError::Missing { place: self.0.clone(), found, expected }
     }
 
-    pub(super) fn exists(&self, found: impl Display) -> StoreError {
+    pub(crate) fn exists(&self, found: impl Display) -> StoreError {
         StoreError::Exists { place: self.0.clone(), found: found.to_string() }
     }
 
-    pub(super) fn in_use(&self) -> StoreError {
+    pub(crate) fn in_use(&self) -> StoreError {
         StoreError::InUse { place: self.0.clone() }
     }
 
-    pub(super) fn corrupt(
+    pub(crate) fn corrupt(
         &self,
         what: impl Display,
         found: impl Display,
@@ -127,7 +127,7 @@ impl Place {
         StoreError::Corrupt { place: self.0.clone(), what, found, expected }
     }
 
-    pub(super) fn refused(
+    pub(crate) fn refused(
         &self,
         what: &'static str,
         found: impl Display,
@@ -139,7 +139,7 @@ impl Place {
 
     /// An [`StoreError::Io`] with the operating system's message, changed to one line that begins in lower
     /// case.
-    pub(super) fn io(&self, doing: &'static str, expected: &'static str, error: &io::Error) -> StoreError {
+    pub(crate) fn io(&self, doing: &'static str, expected: &'static str, error: &io::Error) -> StoreError {
         let text = error.to_string();
         let mut letters = text.chars();
         let first = letters.next().map(|first| first.to_ascii_lowercase());
@@ -150,7 +150,7 @@ impl Place {
     /// Converts an error of redb: to `Io` or `InUse` if the operating system is the cause, and to `Corrupt`
     /// otherwise. Errors caused by wrong use of redb should not occur; if one did, `Corrupt` stops the node,
     /// which is right for a bug as well.
-    pub(super) fn redb<E: Into<redb::Error>>(&self, doing: &'static str) -> impl Fn(E) -> StoreError + '_ {
+    pub(crate) fn redb<E: Into<redb::Error>>(&self, doing: &'static str) -> impl Fn(E) -> StoreError + '_ {
         move |error| {
             let error = error.into();
             if let redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch = error {

@@ -23,7 +23,9 @@ use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
 /// Number of the layout that this program writes and reads.
-pub(super) const FORMAT: u32 = 5;
+pub(super) const FORMAT: u32 = 6;
+/// The layout before stores were known: its snapshots end before the stores. It is read, and replaced when the directory is opened.
+const FORMAT_5: u32 = 5;
 /// The value under `format` in layout 1: a CRC-32, where layout 2 has eight bytes of XXH3, and the number.
 const FORMAT_1: [u8; 5] = [0xc6, 0xb2, 0xb8, 0xb7, 1];
 
@@ -123,10 +125,15 @@ impl<'a> Reader<'a> {
     /// The owner of the directory. Checks the format first, since nothing else can be read in another one.
     pub(super) fn identity(&self) -> Result<StoreIdentity, StoreError> {
         match self.format()? {
-            FORMAT => self.meta(KEY_IDENTITY),
+            FORMAT | FORMAT_5 => self.meta(KEY_IDENTITY),
             0 => Err(self.place.corrupt(KEY_FORMAT, 0, FORMAT)),
             found => Err(StoreError::Format { place: self.place.0.clone(), found, expected: FORMAT }),
         }
+    }
+
+    /// Whether the directory is of the layout before this one.
+    pub(super) fn is_older(&self) -> Result<bool, StoreError> {
+        Ok(self.format()? == FORMAT_5)
     }
 
     fn format(&self) -> Result<u32, StoreError> {
@@ -185,7 +192,11 @@ impl<'a> Reader<'a> {
         let Some(value) = value else {
             return Err(place.corrupt("the snapshot", "none", "one"));
         };
-        let snapshot: Snapshot = SNAPSHOT_SLOT.open(place, "the snapshot", value.value())?;
+        let mut snapshot: Snapshot = SNAPSHOT_SLOT.open(place, "the snapshot", value.value())?;
+        if self.is_older()? {
+            let unread = |error| place.corrupt("the snapshot", error, "one that can be read");
+            snapshot = with_stores(&snapshot).map_err(unread)?;
+        }
         match snapshot.applied::<ControlPlaneState>() {
             Ok(_) => Ok(snapshot),
             Err(error) => Err(place.corrupt("the snapshot", error, "one that can be read")),
@@ -196,6 +207,12 @@ impl<'a> Reader<'a> {
         let found = table.len().map_err(self.place.redb("read"))?;
         if found == expected { Ok(()) } else { Err(self.place.corrupt(what, found, expected)) }
     }
+}
+
+/// A snapshot that was encoded before stores were known, with what is known of stores now: nothing.
+pub(super) fn with_stores(older: &Snapshot) -> Result<Snapshot, postcard::Error> {
+    let bytes = [older.data.encoded()?, &ControlPlaneState::without_stores()?].concat();
+    Ok(Snapshot { data: bytes.into(), ..older.clone() })
 }
 
 /// Checks that the terms of the log do not decrease.

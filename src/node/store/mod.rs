@@ -33,13 +33,13 @@
 pub mod backup;
 mod block_checksums;
 mod change;
-mod database;
-mod directory;
-mod error;
+pub(crate) mod database;
+pub(crate) mod directory;
+pub(crate) mod error;
 mod layout;
 mod metered_backend;
 mod opening;
-mod record;
+pub(crate) mod record;
 mod redb_header;
 
 use crate::core::control_plane::ControlPlaneEntry;

@@ -63,13 +63,19 @@ impl Store {
         backend: impl StorageBackend,
         expected: NodeId,
     ) -> Result<(Self, Durable<ControlPlaneEntry>), StoreError> {
-        let ((identity, durable), database) = begin(&place, backend, |reader| {
+        let ((identity, durable, is_older), database) = begin(&place, backend, |reader| {
             let found = reader.identity()?;
             if found.node != expected {
                 return Err(StoreError::Foreign { place: place.0.clone(), found, expected });
             }
-            Ok((found, reader.durable()?))
+            Ok((found, reader.durable()?, reader.is_older()?))
         })?;
+        let database = if is_older {
+            let renew = |place: &Place, database: &Database| change::renew(place, database, &durable);
+            with(&place, database, renew)?.1
+        } else {
+            database
+        };
         let outline = Outline::of(&durable);
         Ok((Self { place, identity, disk: Disk::Open(database), outline }, durable))
     }

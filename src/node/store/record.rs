@@ -16,9 +16,9 @@ const SUM_BYTES: usize = 8;
 
 /// Table and key of a value.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Slot<'a> {
-    pub(super) table: &'a str,
-    pub(super) key: &'a [u8],
+pub(crate) struct Slot<'a> {
+    pub(crate) table: &'a str,
+    pub(crate) key: &'a [u8],
 }
 
 impl Slot<'_> {
@@ -33,14 +33,14 @@ impl Slot<'_> {
     }
 
     /// Encodes a value for this slot.
-    pub(super) fn seal(self, place: &Place, value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+    pub(crate) fn seal(self, place: &Place, value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
         let failed = |error: postcard::Error| place.refused("a value", error, "one that can be encoded");
         let bytes = postcard::to_allocvec(value).map_err(failed)?;
         Ok([self.sum(&bytes).as_slice(), &bytes].concat())
     }
 
     /// Verifies and decodes the value of this slot. `what` names it in an error.
-    pub(super) fn open<T: DeserializeOwned>(
+    pub(crate) fn open<T: DeserializeOwned>(
         self,
         place: &Place,
         what: impl Display,

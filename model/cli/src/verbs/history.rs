@@ -2,7 +2,9 @@
 
 use crate::history_file::{self, History};
 use crate::numbers::count;
-use crate::{Format, exit, refuse};
+use crate::verbs::history_words::{nothing, role};
+use crate::verbs::registers;
+use crate::{Format, exit, refuse, registers_file};
 use cutover::core::invariant::history::{CONFIGURATIONS, Failure, Judged, Line, Role, Verdict, judge};
 use cutover_report::{Console, History as HistoryLine, HistoryVerdict, Line as RunLine, Near};
 use indicatif::HumanCount;
@@ -28,7 +30,22 @@ was asked for and answered. All that changes a partition must be in it, answered
 An operation is one line; they are folded here. Other answers are \"indeterminate\" (it may have
 taken effect, or may yet), \"not_committed\" (it never will), and a refusal,
 {\"refused\":{\"reason\":\"NotMigrating\"}}. A read may carry its \"revision\", and has \"seen\"
-{\"record\":{…}}, \"nothing\", or \"unplaced\".";
+{\"record\":{…}}, \"nothing\", or \"unplaced\".
+
+Or it is of registers, one for each key, of any store. A line is an event, as in Jepsen; a
+process has one operation open at a time. The first and the last line can be left out:
+  {\"type\":\"history-started\",\"schema\":\"cutover.registers/1\"}
+  {\"process\":0,\"type\":\"invoke\",\"f\":\"write\",\"key\":\"k1\",\"value\":\"x\"}
+  {\"process\":0,\"type\":\"ok\"}
+  {\"process\":1,\"type\":\"invoke\",\"f\":\"cas\",\"key\":\"k1\",\"value\":[\"y\",\"z\"]}
+  {\"process\":1,\"type\":\"fail\",\"refused\":true}
+  {\"process\":0,\"type\":\"invoke\",\"f\":\"read\",\"key\":\"k1\"}
+  {\"process\":0,\"type\":\"ok\",\"value\":\"x\"}
+  {\"type\":\"history-finished\",\"operations\":3}
+A value is a text, an integer or null, which a register holds at first and after a delete, a
+write of null. The pair of a cas is what is expected and what is written. \"fail\": it has no
+effect; with \"refused\", it also found something other than what it expected. \"info\", or no
+completion: it may take effect at any later time, or never.";
 
 const CODES: &[(u8, &str)] = &[
     (exit::HOLDS, "linearizable"),
@@ -46,9 +63,12 @@ pub struct Args {
     /// Files with histories; each is checked by itself
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// Give up on a partition after this many configurations; it is UNKNOWN
+    /// Give up on a partition or key after this many configurations; it is UNKNOWN
     #[arg(long, value_name = "N", default_value_t = CONFIGURATIONS)]
     configurations: u64,
+    /// Directory for the few operations that show why a register is not linearizable
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    out: PathBuf,
     /// Format of the results
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -57,18 +77,28 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args) -> u8 {
     let files: Vec<String> = args.files.iter().map(|file| file.display().to_string()).collect();
-    let options = json!({ "files": files, "configurations": args.configurations });
+    let options = json!({ "files": files, "configurations": args.configurations, "out": args.out });
     let console = crate::console(args.format, "history", &options);
-    let codes: Vec<u8> = args.files.iter().map(|file| one(&console, file, args.configurations)).collect();
+    let codes: Vec<u8> = args.files.iter().map(|file| one(&console, file, args)).collect();
     let worst = [exit::DATA, exit::VIOLATED, exit::UNKNOWN, exit::NOTHING];
     let code = worst.into_iter().find(|code| codes.contains(code)).unwrap_or(exit::HOLDS);
     console.finish(code)
 }
 
-fn one(console: &Console, file: &Path, budget: u64) -> u8 {
-    let name = file.display();
+fn one(console: &Console, file: &Path, args: &Args) -> u8 {
+    let (name, budget) = (file.display(), args.configurations);
     let began = Instant::now();
-    let history = match history_file::read(file) {
+    let text = match history_file::text(file) {
+        Ok(text) => text,
+        Err(error) => return refuse(&format!("{name}: {error}"), exit::DATA),
+    };
+    if registers_file::is_one(&text) {
+        return match registers_file::parse(&text) {
+            Ok(history) => registers::one(console, file, &history, (budget, &args.out), began),
+            Err(error) => refuse(&format!("{name}: {error}"), exit::DATA),
+        };
+    }
+    let history = match history_file::parse(&text) {
         Ok(history) => history,
         Err(error) => return refuse(&format!("{name}: {error}"), exit::DATA),
     };
@@ -77,11 +107,7 @@ fn one(console: &Console, file: &Path, budget: u64) -> u8 {
         Err(error) => return refuse(&format!("{name}: {error}"), exit::DATA),
     };
     if judged.answered == 0 {
-        let found = judged.operations;
-        let what = format!(
-            "{name}: nothing to judge: found {found} operations and no answer, expected one at least"
-        );
-        return refuse(&what, exit::NOTHING);
+        return nothing(&name.to_string(), judged.operations);
     }
     let took = began.elapsed();
     say(console, &name.to_string(), &history, &judged, budget, took);
@@ -107,17 +133,10 @@ fn line(file: &str, history: &History, judged: &Judged, took: Duration) -> RunLi
         Verdict::NotLinearizable(failure) => (Some(failure.partition.0), Some(failure)),
         Verdict::Unknown { partition } => (Some(partition.0), None),
     };
-    let near = failure.iter().flat_map(|failure| &failure.lines).map(|near| {
-        let role = match near.role {
-            Role::Placed => "placed",
-            Role::Stuck => "stuck",
-            Role::Open => "open",
-        };
-        Near {
-            line: history.lines.get(near.operation).map(|&line| count(line)),
-            role: role.to_owned(),
-            record: near.state.clone(),
-        }
+    let near = failure.iter().flat_map(|failure| &failure.lines).map(|near| Near {
+        line: history.lines.get(near.operation).map(|&line| count(line)),
+        role: role(near.role).to_owned(),
+        record: near.state.clone(),
     });
     RunLine::History(Box::new(HistoryLine {
         path: file.to_owned(),
@@ -126,8 +145,11 @@ fn line(file: &str, history: &History, judged: &Judged, took: Duration) -> RunLi
         answered: count(judged.answered),
         indeterminate: count(judged.indeterminate),
         partitions: count(judged.partitions),
+        keys: None,
         configurations: judged.configurations,
         partition,
+        key: None,
+        minimal: None,
         found: failure.map(|failure| failure.found.clone()),
         against: failure.map(|failure| failure.against.clone()),
         near: near.collect(),

@@ -4,6 +4,8 @@ pub(crate) mod check;
 pub(crate) mod explain;
 pub(crate) mod explore;
 pub(crate) mod history;
+mod history_words;
+mod registers;
 pub(crate) mod replay;
 mod replay_recording;
 mod report;

@@ -234,7 +234,7 @@ fn goals(scope: &dyn AnyScope, ways: &WaysCost) -> Option<Goals> {
 }
 
 /// The command to print in hints: through cargo, if cargo started this program.
-fn front_door() -> &'static str {
+pub(super) fn front_door() -> &'static str {
     if std::env::var_os("CARGO").is_some() { "cargo run --release --" } else { program::name() }
 }
 

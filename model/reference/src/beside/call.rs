@@ -72,7 +72,8 @@ pub fn told(outcome: &Outcome<Answer>) -> Result<(), Disagreement> {
     let right = match (told, expected) {
         (Ok(epoch), Said::Answered) => match answer {
             Some(Answer::Epoch(answered) | Answer::Named { epoch: answered, .. }) => epoch == answered,
-            Some(Answer::Noted | Answer::Refused(_)) | None => false,
+            Some(Answer::Noted | Answer::Refused(_) | Answer::Store { .. } | Answer::StoreRefused(_))
+            | None => false,
         },
         (Err(MigrationError::Backend { reason }), Said::Unknown) => reason == BackendFailure::Indeterminate,
         (Err(MigrationError::Backend { reason }), Said::NotTaken) => reason != BackendFailure::Indeterminate,

@@ -10,6 +10,7 @@ pub mod gateway;
 pub mod session;
 mod statements;
 pub mod store;
+pub mod stores;
 pub mod table;
 pub mod watch;
 

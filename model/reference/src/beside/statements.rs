@@ -1,7 +1,8 @@
 //! Statements of stores in the references' types.
 
 use crate::statement::{Dropped, Ended, Prepared, Reached, Receipt, Speaker};
-use cutover::core::fence;
+use crate::table::command::Guarantee;
+use cutover::core::{fence, placement};
 
 pub const fn speaker(origin: fence::StatementOrigin) -> Speaker {
     Speaker { store: origin.store, partition: origin.partition, incarnation: origin.incarnation }
@@ -48,4 +49,12 @@ pub const fn ended(of: &fence::Ended) -> Ended {
 
 pub const fn dropped(of: &fence::Dropped) -> Dropped {
     Dropped { by: speaker(of.origin()), copy: of.copy() }
+}
+
+/// A guarantee in the words of the reference.
+pub const fn guarantee(guarantee: placement::Guarantee) -> Guarantee {
+    match guarantee {
+        placement::Guarantee::Sealed => Guarantee::Sealed,
+        placement::Guarantee::Timed => Guarantee::Timed,
+    }
 }

@@ -1,5 +1,6 @@
 //! The table: what it holds, and what it tells of itself.
 
+use crate::stores::Asked;
 use crate::table::command::{Change, Guarantee};
 use crate::table::record::Record;
 use cutover::core::ids::{DirectoryId, Epoch, Index, NodeId, PartitionId, Placement, Revision};
@@ -50,6 +51,8 @@ pub enum Audited {
     },
     /// A change of the members.
     Members(MemberChange),
+    /// A change of the stores, with the number of the store.
+    Stores(Placement, Asked),
 }
 
 /// A change of the members that was made even though it may leave no quorum of live voters.

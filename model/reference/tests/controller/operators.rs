@@ -1,6 +1,6 @@
 //! What operators order: mostly what the record allows.
 
-use super::world::{PARTITION, PLAIN, STORES, World};
+use super::world::{PARTITION, PLAIN, STORES, World, index};
 use cutover::core::fence::{Body, End, Ended, Frontier, Request, StatementOrigin};
 use cutover::core::ids::Placement;
 use cutover::core::migration::{
@@ -73,7 +73,7 @@ impl World {
         if self.dice.percent(30) {
             return None;
         }
-        let fence = &self.fences[usize::from(store.0)].fence;
+        let fence = &self.fences[index(store)].fence;
         let origin = StatementOrigin { store, partition: PARTITION, incarnation: fence.config().incarnation };
         let complete = fence.durable().copy().is_some_and(|copy| *copy.frontier() == Frontier::Everything);
         let ended = Ended::reported(origin, migration, epoch, self.end(store), complete, store != PLAIN);

@@ -1,6 +1,6 @@
 //! Three stores, clients that write to them, and the pulls of copies.
 
-use super::world::{PARTITION, World};
+use super::world::{PARTITION, World, index};
 use cutover::core::fence::{
     Body, Chunk, Config, Contents, Export, Fence, Frontier, Input, Key, Mutation, Output as Does, Refusal,
     Reply, Request, Source, Stuck, Value, Write,
@@ -45,7 +45,7 @@ impl World {
             0..30 => self.writes(from, &record),
             30..34 => {
                 let through = self.end(from);
-                self.fences[usize::from(from.0)].handle(&Input::Trim { through });
+                self.fences[index(from)].handle(&Input::Trim { through });
             }
             _ => {
                 for _ in 0..=self.dice.below(3) {
@@ -68,7 +68,7 @@ impl World {
     /// One part of the copy; now and then a row of it is lost. A pull that cannot go on says why.
     fn moves(&mut self, (from, to): (Placement, Placement), record: &PartitionRecord) {
         let migration = record.migration;
-        let target = self.fences[usize::from(to.0)].fence.durable();
+        let target = self.fences[index(to)].fence.durable();
         let copy = target.copy().filter(|_| target.newest() == migration);
         let at = copy.map(|copy| (copy.frontier().clone(), copy.position()));
         // A mover that knows nothing of the target begins anyhow.
@@ -81,7 +81,7 @@ impl World {
         let handed = self.ask(from, Request { store: from, partition: PARTITION, body: export });
         let cut = handed.iter().find_map(|output| {
             let Does::Hand(export) = output else { return None };
-            self.fences[usize::from(from.0)].cut(export)
+            self.fences[index(from)].cut(export)
         });
         let Some(mut chunk) = cut else { return self.is_stuck(to, record, &handed) };
         if self.dice.percent(2) {
@@ -107,7 +107,7 @@ impl World {
         });
         if let Some(why) = why {
             let migration = record.migration;
-            self.fences[usize::from(target.0)].handle(&Input::Stuck { migration, why });
+            self.fences[index(target)].handle(&Input::Stuck { migration, why });
         }
     }
 }

@@ -206,7 +206,7 @@ impl World {
 
     /// What a store makes of a request, and of the writes that wait.
     pub fn ask(&mut self, at: Placement, request: Request) -> Vec<Does> {
-        let store = &mut self.fences[usize::from(at.0)];
+        let store = &mut self.fences[index(at)];
         let mut outputs = store.handle(&Input::Request(request));
         let admitted: Vec<Write> = store.fence.admitted().to_vec();
         for write in admitted {
@@ -219,16 +219,21 @@ impl World {
     }
 
     pub fn end(&self, at: Placement) -> Position {
-        let fence = &self.fences[usize::from(at.0)].fence;
+        let fence = &self.fences[index(at)].fence;
         fence.durable().copy().map_or(Position::ZERO, |copy| copy.position())
     }
 
     /// A store loses its state, and reads the record when it comes back.
     fn wipe(&mut self) {
         let store = self.dice.one_of(&STORES);
-        let at = usize::from(store.0);
+        let at = index(store);
         let incarnation = self.fences[at].fence.config().incarnation.next();
         let (epoch, migration) = self.table.returned(PARTITION);
         self.fences[at] = Store::of(Fence::returned(fence(store, incarnation), epoch, migration));
     }
+}
+
+/// The place of a store in the list of fences.
+pub fn index(store: Placement) -> usize {
+    usize::try_from(store.0).expect("there are few stores")
 }

@@ -3,7 +3,7 @@
 use super::dice::Dice;
 use super::tally::Tally;
 use cutover::core::control_plane::{
-    ClusterVoterIdentity, ControlPlaneEntry, ControlPlaneOutput, ControlPlaneState, Founder,
+    ClusterVoterIdentity, ControlPlaneEntry, ControlPlaneOutput, ControlPlaneState, Founder, Stores,
 };
 use cutover::core::ids::{ClusterId, DirectoryId, HistoryId, Index, NodeId};
 use cutover::core::migration::Caps;
@@ -71,6 +71,7 @@ impl World {
             voters: peers.iter().map(|peer| (*peer, identity(peer).into())).collect(),
             caps: Caps::PRODUCTION,
             sessions: SessionLimits { sessions_max: 4, answers_max: 2 },
+            stores: Stores::none(),
         };
         let limits = limits(1 + dice.below(5), dice.below(3));
         let mut world = Self { dice, hosts: Vec::new(), wire: Vec::new(), proposals: 0 };

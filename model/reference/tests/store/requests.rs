@@ -146,11 +146,7 @@ impl Requests {
         }
         let body = self.body(dice, hosts, at);
         let config = hosts[at].fence.config();
-        let store = if dice.percent(98) {
-            config.store
-        } else {
-            Placement(u16::try_from(dice.below(4)).expect("small"))
-        };
+        let store = if dice.percent(98) { config.store } else { Placement(dice.below(4)) };
         let partition = if dice.percent(98) { PARTITION } else { PartitionId(dice.below(4)) };
         let request = Request { store, partition, body };
         push(&mut self.past, request.clone());

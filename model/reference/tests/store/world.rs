@@ -68,7 +68,7 @@ impl World {
             chunk_bytes_max: limit(3, 50),
             positions_apart: u64::from(limit(0, 4)),
         };
-        let config = |store: u16| Config {
+        let config = |store: u64| Config {
             store: Placement(store),
             partition: PARTITION,
             incarnation: Incarnation(1),

@@ -2,9 +2,12 @@
 
 use super::around::Around;
 use super::dice::Dice;
-use super::sinks::{PLAIN, STORES, Sinks};
+use super::sinks::{STORES, Sinks};
 use super::statements::Statements;
-use cutover::core::control_plane::{ControlPlaneEntry, Directory, MembershipChange, Override, PartitionName};
+use super::stores;
+use cutover::core::control_plane::{
+    ControlPlaneEntry, Directory, MembershipChange, Override, PartitionName, Stores,
+};
 use cutover::core::fence::{DropCopy, End, EvidenceQuery, Prepare, Seal, WatermarkQuery};
 use cutover::core::ids::{DirectoryId, Epoch, Incarnation, MigrationId, NodeId, PartitionId, Placement};
 use cutover::core::migration::{
@@ -77,6 +80,9 @@ pub struct Choice<'a> {
     pub sinks: &'a mut Sinks,
     pub table: &'a PlacementTable,
     pub directory: &'a Directory,
+    pub stores: &'a Stores,
+    /// Whether stores come and go.
+    pub changes_stores: bool,
     /// Records that were seen before, of which a late command may speak.
     pub past: &'a [Expected],
 }
@@ -85,6 +91,10 @@ impl Choice<'_> {
     pub fn entry(&mut self) -> ControlPlaneEntry {
         if self.dice.percent(2) {
             return ControlPlaneEntry::MembershipChange(self.change());
+        }
+        let often = if stores::nameless(self.stores, self.table).is_empty() { 5 } else { 30 };
+        if self.changes_stores && self.dice.percent(often) {
+            return ControlPlaneEntry::StoreChange(stores::change(self.dice, self.stores, self.table));
         }
         let partition = self.partition();
         let record = self.table.record(partition).cloned();
@@ -131,9 +141,15 @@ impl Choice<'_> {
     }
 
     fn place(&mut self) -> (Placement, Guarantee) {
-        let placement = self.dice.one_of(&STORES);
-        let timed = (placement == PLAIN) == self.dice.percent(95);
+        let placement = self.store();
+        let known = stores::guarantee_of(self.stores, placement);
+        let timed = (known == Guarantee::Timed) == self.dice.percent(95);
         (placement, if timed { Guarantee::Timed } else { Guarantee::Sealed })
+    }
+
+    /// A store, mostly one that the log knows.
+    fn store(&mut self) -> Placement {
+        stores::any_of(self.dice, self.stores)
     }
 
     fn fitting(&mut self, record: &PartitionRecord) -> Kind {
@@ -256,8 +272,10 @@ impl Choice<'_> {
     }
 
     fn other_than(&mut self, from: Placement) -> Placement {
-        let others: Vec<Placement> = STORES.into_iter().filter(|store| *store != from).collect();
-        if self.dice.percent(92) { self.dice.one_of(&others) } else { from }
+        let known: Vec<Placement> = self.stores.iter().map(|(number, _)| number).collect();
+        let all = if known.is_empty() || self.dice.percent(3) { STORES.to_vec() } else { known };
+        let others: Vec<Placement> = all.into_iter().filter(|store| *store != from).collect();
+        if !others.is_empty() && self.dice.percent(92) { self.dice.one_of(&others) } else { from }
     }
 
     fn why(&mut self) -> AbortReason {
@@ -279,7 +297,7 @@ impl Choice<'_> {
 
     fn of_old_copy(&mut self, kind: Kind, record: &PartitionRecord) -> Transition {
         let made_up = OldCopy {
-            placement: self.dice.one_of(&STORES),
+            placement: self.store(),
             copy: record.migration,
             sealed_through: None,
             retiring: false,
@@ -309,7 +327,7 @@ impl Choice<'_> {
 
     fn settle(&mut self, how: How, record: &PartitionRecord) -> Transition {
         let debt = record.placed.and_then(|placed| placed.debt);
-        let store = debt.map_or_else(|| self.dice.one_of(&STORES), |debt| debt.placement);
+        let store = debt.map_or_else(|| self.store(), |debt| debt.placement);
         let migration = debt.map_or(record.migration, |debt| debt.migration);
         let (copy, through) = debt.map_or((record.migration, record.epoch), |debt| (debt.copy, debt.through));
         let target = debt.map_or(Incarnation(1), |debt| debt.target);
@@ -338,7 +356,7 @@ impl Choice<'_> {
             self.sinks.copy((around.from, around.to), partition, record.migration, parts);
         }
         if self.dice.percent(1) {
-            let store = self.dice.one_of(&STORES);
+            let store = self.dice.one_of(&[around.from, around.to]);
             self.sinks.wipe(store, partition, self.table);
         }
     }

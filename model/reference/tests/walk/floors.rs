@@ -52,8 +52,15 @@ pub fn walk(seed: u64, steps: u64) -> Result<Raised, String> {
             continue;
         }
         let directory = nobody.directory();
-        let mut choice =
-            Choice { dice: &mut dice, sinks: &mut sinks, table: &before, directory, past: &past };
+        let mut choice = Choice {
+            dice: &mut dice,
+            sinks: &mut sinks,
+            table: &before,
+            directory,
+            stores: nobody.stores(),
+            changes_stores: false,
+            past: &past,
+        };
         let ControlPlaneEntry::OwnershipTransition(command) = choice.entry() else { continue };
         let outcome = table.apply(&command);
         let judged = TableBeside::transition(&CAPS, &before, &command, outcome, &table);

@@ -4,7 +4,9 @@ use super::choose::Choice;
 use super::dice::Dice;
 use super::sinks::Sinks;
 use super::tally::Tally;
-use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneState};
+use cutover::core::control_plane::{
+    Answer, ControlPlaneEntry, ControlPlaneState, StoreChange, StoreRefusal, Stores,
+};
 use cutover::core::ids::{ClusterId, Halt, Index, PartitionId};
 use cutover::core::migration::{Caps, EPOCH_LEAP, Expected, PartitionRecord, Transition, TransitionKind};
 use cutover::core::raft::Machine;
@@ -29,6 +31,8 @@ pub struct Walk {
     backup: Option<(ControlPlaneState, TableBeside)>,
     step: u64,
     recoveries: u64,
+    /// The step at which the log is taken for one of an older format; 0: at none.
+    older_until: u64,
 }
 
 impl Walk {
@@ -41,6 +45,7 @@ impl Walk {
             partitions: limit(2, 3),
             old_copies_per_partition: limit(1, 3),
         };
+        let older_until = if dice.percent(75) { 200 } else { 0 };
         Self {
             dice,
             sinks: Sinks::default(),
@@ -50,12 +55,19 @@ impl Walk {
             backup: None,
             step: 0,
             recoveries: 0,
+            older_until,
         }
     }
 
     /// One command, or a recovery.
     pub fn step(&mut self, tally: &mut Tally) -> Result<(), String> {
         self.step += 1;
+        if self.step == self.older_until {
+            // All so far was in a log that knew no stores, which is read now: records name numbers that no store has.
+            self.state = self.state.clone().with_stores(Stores::unknown_so_far());
+            self.reference.is_unaware_of_stores();
+            self.backup = None;
+        }
         if self.dice.below(400) == 0 {
             self.backup = Some((self.state.clone(), self.reference.clone()));
         }
@@ -71,6 +83,8 @@ impl Walk {
             sinks: &mut self.sinks,
             table: self.state.table(),
             directory: self.state.directory(),
+            stores: self.state.stores(),
+            changes_stores: true,
             past: &self.past,
         };
         let entry = choice.entry();
@@ -99,7 +113,9 @@ impl Walk {
         judged.map_err(|disagreement| say(&disagreement.to_string()))?;
         let refusal = match &answer {
             Answer::Refused(refusal) => Some(format!("{refusal:?}")),
-            Answer::Noted | Answer::Epoch(_) | Answer::Named { .. } => None,
+            Answer::StoreRefused(StoreRefusal::InUse { used, .. }) => Some(format!("InUseAs{used:?}")),
+            Answer::StoreRefused(refusal) => Some(format!("{refusal:?}")),
+            Answer::Noted | Answer::Epoch(_) | Answer::Named { .. } | Answer::Store { .. } => None,
         };
         let word = refusal.as_ref().map(|text| text.split([' ', '{']).next().unwrap_or(text));
         tally.notes(kind(entry), word);
@@ -157,7 +173,9 @@ fn subject(entry: &ControlPlaneEntry, state: &ControlPlaneState) -> Option<Parti
     match entry {
         ControlPlaneEntry::OwnershipTransition(command) => Some(command.partition),
         ControlPlaneEntry::NamedTransition { name, .. } => state.directory().partition(name),
-        ControlPlaneEntry::MembershipChange(_) | ControlPlaneEntry::LeaderConfiguration { .. } => None,
+        ControlPlaneEntry::MembershipChange(_)
+        | ControlPlaneEntry::StoreChange(_)
+        | ControlPlaneEntry::LeaderConfiguration { .. } => None,
     }
 }
 
@@ -189,6 +207,14 @@ fn kind(entry: &ControlPlaneEntry) -> &'static str {
             return "create by name";
         }
         ControlPlaneEntry::NamedTransition { transition, .. } => transition,
+        ControlPlaneEntry::StoreChange(change) => {
+            return match change {
+                StoreChange::Add { number: Some(_), .. } => "add a store in use",
+                StoreChange::Add { number: None, .. } => "add a store",
+                StoreChange::MoveEndpoints { .. } => "move a store",
+                StoreChange::Remove { .. } => "remove a store",
+            };
+        }
         ControlPlaneEntry::MembershipChange(_) | ControlPlaneEntry::LeaderConfiguration { .. } => {
             return "change of the members";
         }

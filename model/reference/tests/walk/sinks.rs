@@ -1,4 +1,4 @@
-//! Three stores with real fences, of which one does not check tokens, and every statement that they made.
+//! Stores with real fences, of which every third does not check tokens, and every statement that they made.
 
 use cutover::core::fence::{
     Body, CatchUpEvidence, Chunk, Config, Contents, Digest, DropCopy, Dropped, End, Ended, Enforcement,
@@ -9,12 +9,20 @@ use cutover::core::ids::{
     Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Serial, SessionId, WriteId,
 };
 use cutover::core::migration::PlacementTable;
+use cutover::core::placement::Guarantee;
 use std::collections::BTreeMap;
 
 pub const STORES: [Placement; 3] = [Placement(0), Placement(1), Placement(2)];
 
-/// The store that does not check tokens.
-pub const PLAIN: Placement = Placement(2);
+/// Whether a store does not check tokens.
+pub const fn is_plain(store: Placement) -> bool {
+    store.0 % 3 == 2
+}
+
+/// The guarantee that a store can give.
+pub const fn gives(store: Placement) -> Guarantee {
+    if is_plain(store) { Guarantee::Timed } else { Guarantee::Sealed }
+}
 
 /// How many statements of a kind are kept.
 const MADE_MAX: usize = 64;
@@ -35,7 +43,7 @@ pub struct Sinks {
 }
 
 fn config(store: Placement, partition: PartitionId, incarnation: Incarnation) -> Config {
-    let enforcement = if store == PLAIN { Enforcement::Nothing } else { Enforcement::Tokens };
+    let enforcement = if is_plain(store) { Enforcement::Nothing } else { Enforcement::Tokens };
     Config { store, partition, incarnation, enforcement, limits: FenceLimits::PRODUCTION }
 }
 

@@ -1,7 +1,7 @@
 //! Statements for a record: asked of the store, repeated from before, or made up.
 
 use super::dice::Dice;
-use super::sinks::{Made, PLAIN, STORES, Sinks};
+use super::sinks::{Made, STORES, Sinks, is_plain};
 use cutover::core::fence::{
     CatchUpEvidence, Claim, Digest, DropCopy, Dropped, End, Ended, EvidenceQuery, Prepare, Prepared, Seal,
     SealReceipt, StatementOrigin, WatermarkQuery, WatermarkReading,
@@ -25,7 +25,7 @@ impl Statements<'_> {
         }
         let origin = self.origin(at, None);
         let (migration, closed) = (self.migration(migration), self.epoch(closed));
-        let enforces = (origin.store == PLAIN) == self.dice.percent(5);
+        let enforces = is_plain(origin.store) == self.dice.percent(5);
         Prepared::reported(origin, migration, closed, enforces, self.dice.percent(20)).into()
     }
 
@@ -60,7 +60,7 @@ impl Statements<'_> {
         let origin = self.origin(at, of);
         let (migration, epoch) = (self.migration(query.migration), self.epoch(query.epoch));
         let position = Position(self.dice.near(query.at_least.0));
-        let enforces = (origin.store == PLAIN) == self.dice.percent(5);
+        let enforces = is_plain(origin.store) == self.dice.percent(5);
         let digest = self.digest(digest);
         CatchUpEvidence::reported(origin, migration, epoch, position, digest, enforces).into()
     }
@@ -76,7 +76,7 @@ impl Statements<'_> {
         let (position, _) = self.sinks.end(at, self.partition);
         let origin = self.origin(at, None);
         let (migration, epoch) = (self.migration(end.migration), self.epoch(end.epoch));
-        let enforces = (origin.store == PLAIN) == self.dice.percent(5);
+        let enforces = is_plain(origin.store) == self.dice.percent(5);
         Ended::reported(origin, migration, epoch, position, self.dice.percent(70), enforces).into()
     }
 

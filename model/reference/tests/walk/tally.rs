@@ -31,6 +31,10 @@ const KINDS: &[(&str, u64)] = &[
     ("delete", 100),
     ("write off", 100),
     ("release", 50),
+    ("add a store", 100),
+    ("add a store in use", 10),
+    ("move a store", 100),
+    ("remove a store", 100),
 ];
 
 /// What must have been in a record after a command, and how often.
@@ -45,7 +49,7 @@ const MARKS: &[(&str, u64)] = &[
 ];
 
 /// The refusals that must have been seen.
-const REFUSALS: usize = 35;
+const REFUSALS: usize = 48;
 
 impl Tally {
     pub fn notes(&mut self, kind: &'static str, refusal: Option<&str>) {

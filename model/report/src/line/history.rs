@@ -17,12 +17,21 @@ pub struct History {
     pub answered: u64,
     /// Number of operations without an answer, which may or may not have taken effect.
     pub indeterminate: u64,
-    /// Number of partitions that the operations are about. Each is checked separately.
+    /// Number of partitions that the operations are about. Each is checked separately. 0 for a history of registers.
     pub partitions: u64,
+    /// Number of keys that the operations are about, each of which is checked separately; of a history of registers only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<u64>,
     /// Number of configurations (orders of a prefix, with the record after it) that the search visited.
     pub configurations: u64,
     /// The partition whose operations have no valid order; `None` if the verdict is another.
     pub partition: Option<u64>,
+    /// Likewise, the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Path of a file with a few operations of this key that have no order by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimal: Option<String>,
     /// The answer that no order explains.
     pub found: Option<String>,
     /// What this answer contradicts.
@@ -41,6 +50,6 @@ pub struct Near {
     /// `placed`: it has a place in the longest valid order. `stuck`: no place was found. `open`: it has no answer,
     /// so it needs no place.
     pub role: String,
-    /// The partition's record after this operation, if it was placed.
+    /// The partition's record, or what the register holds, after this operation, if it was placed.
     pub record: Option<String>,
 }

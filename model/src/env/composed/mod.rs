@@ -213,6 +213,7 @@ fn command(entry: &Entry<ControlPlaneEntry>) -> Option<&cutover::core::migration
         Content::Payload {
             payload:
                 ControlPlaneEntry::MembershipChange(_)
+                | ControlPlaneEntry::StoreChange(_)
                 | ControlPlaneEntry::NamedTransition { .. }
                 | ControlPlaneEntry::LeaderConfiguration { .. },
             ..

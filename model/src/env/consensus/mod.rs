@@ -54,6 +54,7 @@ use symmetry::permutations;
 pub use timers::Timers;
 
 use crate::env::Reached;
+use crate::host::known_stores;
 use crate::protocol::{Choice, GoalSet, Invariant, MarkSet, Notes, Protocol, Sort, WaysCost};
 use crate::shared::{Shared, Symmetry, hasher};
 use crate::ways::Ways;
@@ -61,6 +62,7 @@ use cutover::core::control_plane::{ClusterVoterIdentity, Founder};
 use cutover::core::ids::{ClusterId, DirectoryId, HistoryId, Index, NodeId};
 use cutover::core::invariant::{ConsensusMonitor, REGISTRY};
 use cutover::core::migration::{Caps, Command};
+use cutover::core::placement::Guarantee;
 use cutover::core::raft::{Config, Peer, Timer};
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -167,6 +169,7 @@ impl Consensus {
             voters,
             caps: Caps::PRODUCTION,
             sessions: cluster.sessions,
+            stores: known_stores([Guarantee::Sealed; 2]),
         };
         let symmetry = permutations(if cluster.symmetric { cluster.founders } else { 1 });
         let founded = founder.disk().map_or(Index::ZERO, |disk| disk.snapshot.last.index);

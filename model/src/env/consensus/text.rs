@@ -153,6 +153,7 @@ fn log(log: &Log<ControlPlaneEntry>) -> String {
             Content::Payload { payload: ControlPlaneEntry::MembershipChange(change), .. } => {
                 change.to_string()
             }
+            Content::Payload { payload: ControlPlaneEntry::StoreChange(change), .. } => change.to_string(),
             Content::OpenSession => "open".to_owned(),
             Content::CloseSession(_) => "close".to_owned(),
         };

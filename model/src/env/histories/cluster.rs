@@ -1,6 +1,6 @@
 //! The cluster: the production engine of one node, and the tables of all its histories.
 
-use crate::host::Host;
+use crate::host::{Host, known_stores};
 use cutover::core::control_plane::{
     Answer, ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneInput,
     ControlPlaneState, ControlPlaneStatus, Founder, SingleNodeControlPlane,
@@ -9,6 +9,7 @@ use cutover::core::ids::{
     ClusterId, DirectoryId, Epoch, HistoryId, Index, MigrationId, NodeId, PartitionId, Revision, SessionId,
 };
 use cutover::core::migration::{Caps, Command, PartitionRecord};
+use cutover::core::placement::Guarantee;
 use cutover::core::raft::{
     Applied, Config, Content, Durable, Effect, NodeLimits, Outcome, Output, Peer, SessionLimits, Ticket,
 };
@@ -66,6 +67,7 @@ fn founder(history: HistoryId) -> Founder {
         voters: identity.into_iter().map(|identity| (ME, identity.into())).collect(),
         caps: Caps::PRODUCTION,
         sessions: SessionLimits::PRODUCTION,
+        stores: known_stores([Guarantee::Sealed; 2]),
     }
 }
 
@@ -144,16 +146,21 @@ impl Cluster {
             ControlPlaneEntry::OwnershipTransition(command) => Some(command.partition),
             ControlPlaneEntry::NamedTransition { .. }
             | ControlPlaneEntry::MembershipChange(_)
+            | ControlPlaneEntry::StoreChange(_)
             | ControlPlaneEntry::LeaderConfiguration { .. } => None,
         };
         let (index, effect) = self.commit(Content::Payload { ticket, payload })?;
         let (answered, named) = match effect {
             Effect::Answered { repeated: true, .. } => (Answered::Repeated, named),
-            Effect::Answered { answer: Answer::Refused(_), .. } => (Answered::Refused, named),
+            Effect::Answered { answer: Answer::Refused(_) | Answer::StoreRefused(_), .. } => {
+                (Answered::Refused, named)
+            }
             Effect::Answered { answer: Answer::Named { partition, .. }, .. } => {
                 (Answered::Applied, Some(partition))
             }
-            Effect::Answered { answer: Answer::Epoch(_) | Answer::Noted, .. } => (Answered::Applied, named),
+            Effect::Answered { answer: Answer::Epoch(_) | Answer::Noted | Answer::Store { .. }, .. } => {
+                (Answered::Applied, named)
+            }
             Effect::SessionRefused(_) => (Answered::Expired, named),
             Effect::SessionOpened(_) | Effect::SessionClosed(_) => return None,
         };

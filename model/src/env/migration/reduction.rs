@@ -201,15 +201,12 @@ impl Migration {
     /// Why the copy of a migration cannot go on from this source.
     pub(super) fn cannot_go_on(&self, target: &Sink, source: &Sink, migration: MigrationId) -> Option<Stuck> {
         let durable = target.fence.durable();
-        let copy = durable.copy().filter(|copy| !copy.finished() && durable.newest() == migration)?;
-        let (after, position) = (copy.frontier().clone(), copy.position());
-        match self.exported(source, &Export { migration, after, position, limit: 8 })? {
-            Err(Refusal::Trimmed { .. }) => Some(Stuck::Trimmed),
-            Err(Refusal::UnknownPartition { .. } | Refusal::Incomplete { .. }) => Some(Stuck::NoSource),
-            Ok(chunk) if copy.source().is_some_and(|source| source != chunk.source) => {
-                Some(Stuck::OtherSource)
-            }
-            Ok(_) | Err(_) => None,
+        let export = Export::next(durable, migration, 8)?;
+        let copied_from = durable.copy().and_then(|copy| copy.source());
+        match self.exported(source, &export)? {
+            Err(refusal) => Stuck::found(&Body::Export(export), &refusal),
+            Ok(chunk) if copied_from.is_some_and(|source| source != chunk.source) => Some(Stuck::OtherSource),
+            Ok(_) => None,
         }
     }
 }

@@ -39,9 +39,8 @@ impl Run<'_> {
             if self.pulls != Some(migration) {
                 return;
             }
-            let Some(copy) = copied.fence.durable().copy().filter(|copy| !copy.finished()) else { return };
-            let (after, position) = (copy.frontier().clone(), copy.position());
-            let export = Export { migration, after, position, limit: CHUNK_LIMIT };
+            let next = Export::next(copied.fence.durable(), migration, CHUNK_LIMIT);
+            let Some(export) = next else { return };
             match self.env.exported(&from, &export) {
                 Some(Ok(chunk)) => {
                     let request = Request { store: to, partition: PARTITION, body: Body::Chunk(chunk) };

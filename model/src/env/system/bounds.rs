@@ -2,7 +2,9 @@
 //! number, so a trace that names the number has the whole world.
 
 use crate::env::draw::{Draw, WORLD};
+use crate::host::known_stores;
 use crate::protocol::{Bounds, OptionSpec, Refused};
+use cutover::core::control_plane::Stores;
 use cutover::core::fence::{Enforcement, FenceLimits};
 use cutover::core::ids::Placement;
 use cutover::core::migration::{Caps, Policy};
@@ -141,6 +143,15 @@ impl SystemBounds {
             fast_clocks,
             faults,
         }
+    }
+
+    /// The stores as the log knows them. Operators who mislabel have added one with a guarantee that it cannot give.
+    pub(super) fn known(&self) -> Stores {
+        let mislabelled = self.faults.mislabels.then_some(Placement(self.world % 3));
+        known_stores(self.stores.iter().map(|store| {
+            let sealed = store.guarantee() == Guarantee::Sealed;
+            if sealed == (Some(store.at) == mislabelled) { Guarantee::Timed } else { Guarantee::Sealed }
+        }))
     }
 
     /// The store at a placement.

@@ -43,7 +43,7 @@ impl Turn<'_> {
         let refused = !matches!(
             &effect,
             Effect::Answered {
-                answer: Answer::Noted | Answer::Epoch(_) | Answer::Named { .. },
+                answer: Answer::Noted | Answer::Epoch(_) | Answer::Named { .. } | Answer::Store { .. },
                 repeated: false
             }
         );
@@ -90,6 +90,10 @@ impl Turn<'_> {
                     self.mark(mark);
                 }
             }
+            Effect::Answered { answer: Answer::Store { .. }, .. } => self.mark("a change of the stores"),
+            Effect::Answered { answer: Answer::StoreRefused(_), .. } => {
+                self.mark("a refused change of the stores");
+            }
             Effect::Answered { answer: Answer::Noted | Answer::Epoch(_) | Answer::Named { .. }, .. } => {
                 let record = |partition| before.table().record(partition)?.placed;
                 let placed = match entry {
@@ -98,6 +102,7 @@ impl Turn<'_> {
                         before.directory().partition(name).and_then(record)
                     }
                     ControlPlaneEntry::MembershipChange(_)
+                    | ControlPlaneEntry::StoreChange(_)
                     | ControlPlaneEntry::LeaderConfiguration { .. } => None,
                 };
                 let timed = placed.is_some_and(|placed| placed.guarantee == Guarantee::Timed);

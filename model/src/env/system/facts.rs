@@ -63,7 +63,9 @@ pub(super) const fn transition(entry: &ControlPlaneEntry) -> Option<&Transition>
     match entry {
         ControlPlaneEntry::OwnershipTransition(command) => Some(&command.transition),
         ControlPlaneEntry::NamedTransition { transition, .. } => Some(transition),
-        ControlPlaneEntry::MembershipChange(_) | ControlPlaneEntry::LeaderConfiguration { .. } => None,
+        ControlPlaneEntry::MembershipChange(_)
+        | ControlPlaneEntry::StoreChange(_)
+        | ControlPlaneEntry::LeaderConfiguration { .. } => None,
     }
 }
 
@@ -120,6 +122,7 @@ pub(super) fn entry(entry: &ControlPlaneEntry) -> String {
     match entry {
         ControlPlaneEntry::OwnershipTransition(command) => command.to_string(),
         ControlPlaneEntry::NamedTransition { name, transition } => format!("{name} {transition}"),
+        ControlPlaneEntry::StoreChange(change) => change.to_string(),
         ControlPlaneEntry::MembershipChange(_) | ControlPlaneEntry::LeaderConfiguration { .. } => {
             format!("{entry:?}")
         }

@@ -3,7 +3,7 @@
 use crate::host::Host;
 use cutover::core::control_plane::{
     Answer, ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneInput,
-    ControlPlaneState, Founder, SingleNodeControlPlane,
+    ControlPlaneState, Founder, SingleNodeControlPlane, Stores,
 };
 use cutover::core::ids::{ClusterId, DirectoryId, HistoryId, Index, NodeId, PartitionId, Revision};
 use cutover::core::migration::{Caps, PartitionRecord, PlacementTable};
@@ -52,10 +52,10 @@ pub(super) struct Log {
     pub(super) since: Revision,
 }
 
-fn founder(history: HistoryId, caps: Caps, sessions: SessionLimits) -> Founder {
+fn founder(history: HistoryId, caps: Caps, sessions: SessionLimits, stores: Stores) -> Founder {
     let identity = ClusterVoterIdentity::from_certificate_subject("CN=n1").ok();
     let voters = identity.into_iter().map(|identity| (ME, identity.into())).collect();
-    Founder { cluster: ClusterId(1), history, voters, caps, sessions }
+    Founder { cluster: ClusterId(1), history, voters, caps, sessions, stores }
 }
 
 const fn config() -> Config {
@@ -64,8 +64,8 @@ const fn config() -> Config {
 }
 
 impl Log {
-    pub(super) fn founded(caps: Caps, sessions: SessionLimits) -> Option<Self> {
-        Self::start(founder(HistoryId(1), caps, sessions).disk().ok()?, VecDeque::new())
+    pub(super) fn founded(caps: Caps, sessions: SessionLimits, stores: Stores) -> Option<Self> {
+        Self::start(founder(HistoryId(1), caps, sessions, stores).disk().ok()?, VecDeque::new())
     }
 
     fn start(disk: Durable<ControlPlaneEntry>, past: VecDeque<Version>) -> Option<Self> {
@@ -85,7 +85,7 @@ impl Log {
 
     /// Continues as a new history from a state. `now`: seconds on the clock.
     pub(super) fn continue_from(&mut self, state: &Backup, history: HistoryId, now: u64) -> Option<()> {
-        let founder = founder(history, Caps::PRODUCTION, SessionLimits::PRODUCTION);
+        let founder = founder(history, Caps::PRODUCTION, SessionLimits::PRODUCTION, Stores::none());
         let disk = founder.continued(state.clone(), now).ok()?;
         *self = Self::start(disk, std::mem::take(&mut self.past))?;
         Some(())
@@ -149,7 +149,15 @@ impl Log {
         }
         let by_name = match &effect {
             Effect::Answered { answer: Answer::Named { partition, .. }, .. } => Some(*partition),
-            Effect::Answered { answer: Answer::Noted | Answer::Epoch(_) | Answer::Refused(_), .. }
+            Effect::Answered {
+                answer:
+                    Answer::Noted
+                    | Answer::Epoch(_)
+                    | Answer::Refused(_)
+                    | Answer::Store { .. }
+                    | Answer::StoreRefused(_),
+                ..
+            }
             | Effect::SessionOpened(_)
             | Effect::SessionClosed(_)
             | Effect::SessionRefused(_) => None,

@@ -267,7 +267,7 @@ impl Protocol for System {
             .map(|at| Arc::new(Gateway::new(self.bounds.slots, SessionId(first.0 + u64::from(at)))))
             .collect();
         State {
-            log: Log::founded(self.bounds.caps, self.bounds.sessions).map(Arc::new),
+            log: Log::founded(self.bounds.caps, self.bounds.sessions, self.bounds.known()).map(Arc::new),
             sinks: BTreeMap::new(),
             net: Arc::default(),
             gateways,
@@ -275,7 +275,7 @@ impl Protocol for System {
             desk: Arc::default(),
             truth: Arc::default(),
             references: Arc::new(Beside(References {
-                table: TableBeside::new(&self.bounds.caps),
+                table: TableBeside::knowing(&self.bounds.caps, &self.bounds.known()),
                 sessions: SessionsBeside::new(self.bounds.sessions),
             })),
             backup: None,

@@ -204,16 +204,11 @@ impl<'a> Turn<'a> {
     fn stuck(&mut self, reply: &Reply) {
         let Reply::Refused { request, refusal } = reply else { return };
         let partition = request.partition;
-        let (migration, why, at) = match (&request.body, refusal) {
-            (Body::Export(export), Refusal::Trimmed { .. }) => (export.migration, Stuck::Trimmed, None),
-            (Body::Export(export), Refusal::UnknownPartition { .. } | Refusal::Incomplete { .. }) => {
-                (export.migration, Stuck::NoSource, None)
-            }
-            (Body::Chunk(chunk), Refusal::OtherSource { .. }) => {
-                (chunk.migration, Stuck::OtherSource, Some(request.store))
-            }
-            _ => return,
+        let (Some(why), Some(migration)) = (Stuck::found(&request.body, refusal), request.body.migration())
+        else {
+            return;
         };
+        let at = matches!(request.body, Body::Chunk(_)).then_some(request.store);
         // Where the mover runs.
         let pulls = |((_, of), sink): &(&At, &Arc<Sink>)| {
             *of == partition && sink.pulls.is_some_and(|(pulled, _)| pulled == migration)

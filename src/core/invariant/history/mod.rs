@@ -47,6 +47,7 @@
 mod explain;
 mod known;
 mod operation;
+pub mod registers;
 mod revisions;
 mod search;
 mod spec;

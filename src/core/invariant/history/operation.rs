@@ -120,6 +120,15 @@ impl Refusal {
             _ => false,
         }
     }
+
+    /// Whether the stores that the log knows forbid the command. They are asked before the table, whatever the record is.
+    pub(super) fn is_of_a_store(&self, transition: &Transition) -> bool {
+        match self.reason.as_str() {
+            "UnknownStore" => matches!(transition, Transition::Create { .. } | Transition::Begin { .. }),
+            "StoreGuarantee" => matches!(transition, Transition::Create { .. }),
+            _ => false,
+        }
+    }
 }
 
 fn have(error: &MigrationError) -> Option<Expected> {

@@ -48,7 +48,7 @@ pub(super) enum Lever {
     Nothing,
     At(MigrationId, Epoch),
     Owing(MigrationId),
-    Left(u16),
+    Left(u64),
 }
 
 /// The specification, with the states and steps that were computed so far.
@@ -117,6 +117,12 @@ impl Spec {
 
     /// Whether a command has this answer in a state and changes nothing.
     pub(super) fn answers(&mut self, state: StateId, command: CommandId, answer: &Answer) -> bool {
+        let transition = self.commands.get(index(command)).map(|command| &command.transition);
+        if let (Answer::Refused(said), Some(transition)) = (answer, transition)
+            && said.is_of_a_store(transition)
+        {
+            return true;
+        }
         let applied = match (self.step(state, command), answer) {
             (Some(Step::Same(epoch)), Answer::Ok { epoch: said }) => return epoch == said,
             (Some(Step::Refused(refusal)), Answer::Refused(said)) => {

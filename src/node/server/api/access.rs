@@ -39,6 +39,7 @@ const CALLS: &[(&str, Role)] = &[
     ("List", Role::ReadOnly),
     ("Plan", Role::ReadOnly),
     ("Audit", Role::ReadOnly),
+    ("ListStores", Role::ReadOnly),
     ("Resolve", Role::Gateway),
     ("Floor", Role::Gateway),
     ("Watch", Role::Gateway),
@@ -46,6 +47,7 @@ const CALLS: &[(&str, Role)] = &[
     ("Open", Role::Admin),
     ("Close", Role::Admin),
     ("ChangeMembers", Role::Admin),
+    ("ChangeStores", Role::Admin),
     ("Transfer", Role::Admin),
     ("Backup", Role::Admin),
 ];

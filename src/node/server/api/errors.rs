@@ -1,7 +1,7 @@
 //! Conversion of refusals into gRPC statuses: a code, a message, and an `ErrorDetail`.
 
 use super::deadline::Deadline;
-use crate::core::control_plane::{Answer, ControlPlaneError};
+use crate::core::control_plane::{Answer, ControlPlaneError, StoreRefusal};
 use crate::core::ids::{HistoryId, SessionId};
 use crate::core::migration::MigrationError;
 use crate::core::raft::{
@@ -137,7 +137,9 @@ pub fn from_failure(failure: &Failure, leader: Option<v1::Hint>) -> Status {
 )]
 fn from_migration(error: &MigrationError, decided: bool) -> Status {
     let code = match error {
-        MigrationError::UnknownPartition { .. } | MigrationError::UnknownCopy { .. } => Code::NotFound,
+        MigrationError::UnknownPartition { .. }
+        | MigrationError::UnknownCopy { .. }
+        | MigrationError::UnknownStore { .. } => Code::NotFound,
         MigrationError::AlreadyExists { .. } => Code::AlreadyExists,
         MigrationError::PlacementCap { .. }
         | MigrationError::OverallCap { .. }
@@ -152,6 +154,23 @@ fn from_migration(error: &MigrationError, decided: bool) -> Status {
         refused.got = Some(v1::Expected { migration: expected_migration.0, epoch: expected_epoch.0 });
     }
     status(code, error, Why::Refused(refused))
+}
+
+/// The status for a change of the stores that is refused in the log, with this text.
+pub(super) fn from_stores(refusal: &StoreRefusal, message: String) -> Status {
+    let code = match refusal {
+        StoreRefusal::NameTaken { .. }
+        | StoreRefusal::IdentityTaken { .. }
+        | StoreRefusal::EndpointTaken { .. }
+        | StoreRefusal::NumberTaken { .. } => Code::AlreadyExists,
+        StoreRefusal::UnknownStore { .. } => Code::NotFound,
+        StoreRefusal::TooMany { .. } => Code::ResourceExhausted,
+        StoreRefusal::InUse { .. }
+        | StoreRefusal::OtherRevision { .. }
+        | StoreRefusal::NumberNotUsed { .. } => Code::FailedPrecondition,
+    };
+    let why = v1::Refused { reason: case(refusal), have: None, got: None, decided: true };
+    status(code, message, Why::Refused(why))
 }
 
 fn from_session(refusal: &SessionRefusal) -> Status {
@@ -177,6 +196,9 @@ pub fn from_outcome(
     match outcome {
         Outcome::Committed { index, effect } => match effect {
             Effect::Answered { answer: Answer::Refused(error), .. } => Err(from_migration(&error, true)),
+            Effect::Answered { answer: Answer::StoreRefused(error), .. } => {
+                Err(from_stores(&error, error.to_string()))
+            }
             Effect::SessionRefused(refusal) => Err(from_session(&refusal)),
             effect @ (Effect::Answered { .. } | Effect::SessionOpened(_) | Effect::SessionClosed(_)) => {
                 Ok((index, effect))

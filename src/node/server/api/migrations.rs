@@ -4,7 +4,7 @@ use super::deadline::Deadline;
 use super::errors::{from_outcome, from_plan, malformed};
 use super::placements::partition_of;
 use crate::core::control_plane::{Answer, AuditEntry, Audited, ControlPlaneEntry, OwnershipTransition};
-use crate::core::ids::{Epoch, Index, PartitionId, SessionId};
+use crate::core::ids::{Epoch, Index, PartitionId, Placement, SessionId};
 use crate::core::migration::{Operator, Plan, Reason, Step, Transition};
 use crate::core::raft::{Effect, Ticket};
 use crate::node::proto::{PartitionSelector, v1};
@@ -52,6 +52,10 @@ fn audited(entry: &AuditEntry) -> v1::AuditEntry {
             let what = change.to_string();
             v1::AuditEntry { index, what, operator, reason, ..v1::AuditEntry::default() }
         }
+        Audited::Store { store, change } => {
+            let what = format!("{change}, store {store}");
+            v1::AuditEntry { index, what, ..v1::AuditEntry::default() }
+        }
     }
 }
 
@@ -73,8 +77,8 @@ const fn step(step: Step) -> &'static str {
 fn wire(plan: &Plan) -> v1::PlanResponse {
     v1::PlanResponse {
         partition: plan.partition.0,
-        from: plan.from.0.into(),
-        to: plan.to.0.into(),
+        from: plan.from.0,
+        to: plan.to.0,
         expected: Some(plan.expected.into()),
         migration: plan.migration.0,
         draining_epoch: plan.draining.0,
@@ -105,7 +109,9 @@ impl v1::migrations_server::Migrations for Service {
         let (Some(partition), epoch) = (match answer {
             Answer::Epoch(epoch) => (numbered, epoch),
             Answer::Named { partition, epoch } => (Some(partition), epoch),
-            Answer::Noted | Answer::Refused(_) => (None, Epoch::ZERO),
+            Answer::Noted | Answer::Refused(_) | Answer::Store { .. } | Answer::StoreRefused(_) => {
+                (None, Epoch::ZERO)
+            }
         }) else {
             return Err(Status::internal(format!("a transition was answered with {answer}")));
         };
@@ -122,12 +128,13 @@ impl v1::migrations_server::Migrations for Service {
         let limit = Deadline::of(request.metadata());
         let v1::PlanRequest { partition, to } = request.into_inner();
         let asked = PartitionSelector::try_from(partition).map_err(|error| malformed(&error))?;
-        let to = crate::node::proto::placement("to", to).map_err(|error| malformed(&error))?;
+        let to = Placement(to);
         let missing = Status::not_found(format!("there is no partition {asked}"));
         let policy = self.policy;
         let read = self.handle.read(move |view| {
             let partition = partition_of(view.state(), &asked)?;
-            Some(view.state().table().plan(partition, to, &policy))
+            let known = view.state().stores().check_target(to);
+            Some(known.and_then(|()| view.state().table().plan(partition, to, &policy)))
         });
         let plan = self.within(limit, false, read).await?.ok_or(missing)?;
         let plan = plan.map_err(|error| from_plan(&error))?;

@@ -8,6 +8,7 @@ mod migrations;
 mod placements;
 mod response_stream;
 mod sessions;
+mod stores;
 
 use self::access::{Caller, Identify, SharedAccess};
 use self::deadline::StreamTimeouts;
@@ -115,5 +116,6 @@ pub fn client_services<L: Clone>(server: &mut Server<L>, service: Service, limit
         .add_service(
             v1::sessions_server::SessionsServer::new(service.clone()).max_decoding_message_size(limit),
         )
+        .add_service(v1::stores_server::StoresServer::new(service.clone()).max_decoding_message_size(limit))
         .add_service(v1::cluster_server::ClusterServer::new(service).max_decoding_message_size(limit))
 }

@@ -1,13 +1,15 @@
 //! The table's commands, records and refusals in the reference's types.
 
+pub use crate::beside::statements::guarantee;
 use crate::beside::statements::{self, speaker};
-use crate::table::command::{Change, Command, Guarantee, Proof, Release, Seen, Subject, Why};
+use crate::beside::stores;
+use crate::table::command::{Change, Command, Proof, Release, Seen, Subject, Why};
 use crate::table::record::{Block, Debt, Flight, Held, Last, OldCopy, Placed, Record};
 use crate::table::refusal::Refusal;
 use crate::table::state::{AuditEntry, Audited, Limits, MemberChange};
 use cutover::core::control_plane::{self, ControlPlaneEntry, MembershipChange};
 use cutover::core::migration::{self, Caps, MigrationError, PartitionRecord, Settlement, Transition};
-use cutover::core::placement::{self, PartitionState, Phase};
+use cutover::core::placement::{PartitionState, Phase};
 
 pub fn size(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
@@ -31,7 +33,9 @@ pub fn command(entry: &ControlPlaneEntry) -> Option<Command> {
         ControlPlaneEntry::NamedTransition { name, transition } => {
             on(Subject::Name(name.clone().into()), transition)
         }
-        ControlPlaneEntry::MembershipChange(_) | ControlPlaneEntry::LeaderConfiguration { .. } => {
+        ControlPlaneEntry::MembershipChange(_)
+        | ControlPlaneEntry::StoreChange(_)
+        | ControlPlaneEntry::LeaderConfiguration { .. } => {
             return None;
         }
     })
@@ -57,13 +61,6 @@ pub fn member_change(change: &MembershipChange) -> Option<MemberChange> {
         removed: matches!(change, MembershipChange::Remove { .. }),
         responsible: (even_so.operator.clone().into(), even_so.reason.clone().into()),
     })
-}
-
-pub const fn guarantee(guarantee: placement::Guarantee) -> Guarantee {
-    match guarantee {
-        placement::Guarantee::Sealed => Guarantee::Sealed,
-        placement::Guarantee::Timed => Guarantee::Timed,
-    }
 }
 
 fn change(transition: &Transition) -> Change {
@@ -241,6 +238,7 @@ pub fn audited(entry: &control_plane::AuditEntry) -> Option<AuditEntry> {
             responsible: responsible(&command.transition),
         },
         control_plane::Audited::Members(change) => Audited::Members(member_change(change)?),
+        control_plane::Audited::Store { store, change } => Audited::Stores(*store, stores::asked(change)),
     };
     Some(AuditEntry { index: entry.index, what })
 }
@@ -294,6 +292,9 @@ pub fn refusal(error: &MigrationError) -> Option<Refusal> {
         MigrationError::NotHeld { partition } => Refusal::NotHeld(partition),
         MigrationError::BlockStarted { migration } => Refusal::BlockStarted(migration),
         MigrationError::UnknownName => Refusal::UnknownName,
-        MigrationError::Backend { .. } => return None,
+        // Those of stores are judged before the table is asked.
+        MigrationError::Backend { .. }
+        | MigrationError::UnknownStore { .. }
+        | MigrationError::StoreGuarantee { .. } => return None,
     })
 }

@@ -5,13 +5,14 @@ mod adapter;
 pub(super) use adapter::{record, transition as command};
 
 use super::Disagreement;
+use super::stores::StoresBeside;
 use crate::table::command::{Change, Command, Subject};
 use crate::table::judge::{self, Renamed};
 use crate::table::numbers::Numbers;
 use crate::table::record::Record;
 use crate::table::state::{Audited, Table};
-use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneState};
-use cutover::core::ids::{Epoch, Index, MigrationId, PartitionId, Placement};
+use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneState, Stores};
+use cutover::core::ids::{Epoch, Index, MigrationId, PartitionId, Placement, Revision};
 use cutover::core::migration::{self, Caps, MigrationError, PartitionRecord, PlacementTable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -24,13 +25,26 @@ pub struct TableBeside {
     numbers: Numbers,
     /// All names that a partition has had.
     names: BTreeSet<String>,
+    stores: StoresBeside,
 }
 
 impl TableBeside {
-    /// Beside a state without partitions.
+    /// Beside a state without partitions and stores.
     #[must_use]
     pub fn new(caps: &Caps) -> Self {
-        Self { table: Table::new(adapter::limits(caps)), numbers: Numbers::new(), names: BTreeSet::new() }
+        let (names, stores) = (BTreeSet::new(), StoresBeside::default());
+        Self { table: Table::new(adapter::limits(caps)), numbers: Numbers::new(), names, stores }
+    }
+
+    /// Beside a state without partitions that knows these stores.
+    #[must_use]
+    pub fn knowing(caps: &Caps, stores: &Stores) -> Self {
+        Self { stores: StoresBeside::knowing(stores), ..Self::new(caps) }
+    }
+
+    /// The log is taken for one that was written before stores were known.
+    pub fn is_unaware_of_stores(&mut self) {
+        self.stores = StoresBeside::unaware();
     }
 
     /// Judges one command on a table in any state. Names, the audit and the revision are not the table's, so they are not judged.
@@ -125,7 +139,17 @@ impl TableBeside {
         answer: &Answer,
         after: &ControlPlaneState,
     ) -> Result<(), Disagreement> {
+        if let ControlPlaneEntry::StoreChange(change) = entry {
+            if let Some((number, asked)) = self.stores.changed(Revision(at.0), change, answer, &self.table)? {
+                self.table.notes(at, Audited::Stores(number, asked));
+            }
+            self.stores.compare(after.stores())?;
+            return self.unchanged(after);
+        }
         let Some(command) = adapter::command(entry) else { return self.noted(at, entry, answer) };
+        if self.stores.forbids(&command.change, answer)? {
+            return self.unchanged(after);
+        }
         let rule = rule_of(&command.change);
         let Some(known) = known(entry, answer, after) else {
             return Err(Disagreement::new(rule, answer, "no answer to this entry"));
@@ -145,10 +169,13 @@ impl TableBeside {
         if let Some(partition) = partition {
             self.record(rule, partition, after.table())?;
         }
-        if after.revision() != self.table.revision {
-            return Err(Disagreement::new("T35", after.revision(), self.table.revision));
-        }
-        Ok(())
+        self.unchanged(after)
+    }
+
+    /// The revision is the one that the reference has.
+    fn unchanged(&self, after: &ControlPlaneState) -> Result<(), Disagreement> {
+        let (have, expected) = (after.revision(), self.table.revision);
+        if have == expected { Ok(()) } else { Err(Disagreement::new("T35", have, expected)) }
     }
 
     fn noted(&mut self, at: Index, entry: &ControlPlaneEntry, answer: &Answer) -> Result<(), Disagreement> {
@@ -181,6 +208,7 @@ impl TableBeside {
     /// The state continues from this older one. What was given out since stays given out.
     pub fn restore(&mut self, backup: &Self) {
         self.table = backup.table.clone();
+        self.stores.restore(&backup.stores);
     }
 
     /// Compares the whole state, and what the table says of itself.
@@ -202,6 +230,7 @@ impl TableBeside {
     /// The machine and the reference differ.
     pub fn compare_records(&mut self, state: &ControlPlaneState) -> Result<(), Disagreement> {
         self.all("T1 to T33", state.table())?;
+        self.stores.compare(state.stores())?;
         for name in &self.names {
             let have = name.clone().try_into().ok().and_then(|name| state.directory().partition(&name));
             let expected = self.table.names.get(name).copied();
@@ -309,7 +338,14 @@ fn known(entry: &ControlPlaneEntry, answer: &Answer, after: &ControlPlaneState) 
             let (partition, epoch) = (*partition, *epoch);
             Some(judge::Answer::Made { partition, epoch, migration: migration(partition) })
         }
-        (Answer::Noted | Answer::Epoch(_) | Answer::Named { .. }, _) => None,
+        (
+            Answer::Noted
+            | Answer::Epoch(_)
+            | Answer::Named { .. }
+            | Answer::Store { .. }
+            | Answer::StoreRefused(_),
+            _,
+        ) => None,
     }
 }
 

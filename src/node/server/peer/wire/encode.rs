@@ -33,7 +33,10 @@ mod tests {
     use super::super::{FRAME_BYTES, MESSAGE_BYTES_MAX};
     use super::{decode, encode};
     use crate::core::control_plane::ControlPlaneState;
-    use crate::core::control_plane::{Address, Answer, ClusterVoterIdentity, PartitionName};
+    use crate::core::control_plane::{
+        AUDIT_ENTRIES_MAX, Address, Answer, ClusterVoterIdentity, PartitionName, STORES_MAX, StoreEndpoints,
+        StoreIdentity, StoreKind, StoreName,
+    };
     use crate::core::ids::{
         ClusterId, DirectoryId, Epoch, HistoryId, Incarnation, Index, MigrationId, NodeId, PartitionId,
         Placement, Position, SessionId, Term,
@@ -57,7 +60,7 @@ mod tests {
 
     /// A record in which every number is the longest, and nothing is left out.
     fn longest() -> PartitionRecord {
-        let (placement, copy, epoch) = (Placement(u16::MAX), MigrationId(u64::MAX), Epoch(u64::MAX));
+        let (placement, copy, epoch) = (Placement(u64::MAX), MigrationId(u64::MAX), Epoch(u64::MAX));
         let target = Incarnation(u64::MAX);
         let old = OldCopy {
             placement,
@@ -137,7 +140,13 @@ mod tests {
         let SessionLimits { sessions_max, answers_max } = SessionLimits::PRODUCTION;
         let session = 4 * encoded(&SessionId(u64::MAX)) + usize::from(answers_max) * answer;
         let node = 64 + of(ClusterVoterIdentity::BYTES_MAX) + 2 * Address::BYTES_MAX;
-        let most = partitions + usize::from(sessions_max) * session + usize::from(u8::MAX) * node + 4096;
+        let endpoints = StoreEndpoints::COUNT_MAX * (2 + Address::BYTES_MAX);
+        let texts = StoreName::BYTES_MAX + StoreKind::BYTES_MAX + StoreIdentity::BYTES_MAX;
+        let store = 64 + endpoints + texts;
+        // An audit keeps changes of the stores whole, and no longer entry.
+        let stores = (of(STORES_MAX) + of(AUDIT_ENTRIES_MAX)) * store;
+        let members = usize::from(u8::MAX) * node;
+        let most = partitions + usize::from(sessions_max) * session + members + stores + 4096;
         assert!(most <= MESSAGE_BYTES_MAX, "{most} bytes");
         assert!(most > MESSAGE_BYTES_MAX / 2, "{most} bytes: half of the bound would do");
         let NodeLimits { append_entries_max, entry_bytes_max, .. } = NodeLimits::PRODUCTION;

@@ -32,4 +32,4 @@ pub use split::split;
 pub const FRAME_BYTES: usize = 1 << 20;
 /// Most bytes of an encoded message from a member. The snapshot of a full table fits; a test of `encode.rs`
 /// computes its size.
-pub const MESSAGE_BYTES_MAX: usize = 72 << 20;
+pub const MESSAGE_BYTES_MAX: usize = 80 << 20;

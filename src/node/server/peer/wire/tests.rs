@@ -5,7 +5,7 @@ use super::split::split_by;
 use super::{Hello, PROTOCOL, decode, encode, hello, read_hello};
 use crate::core::control_plane::{
     Address, ClusterVoterIdentity, ControlPlaneEntry, Endpoints, Founder, MembershipChange,
-    OwnershipTransition, PartitionName, Registered,
+    OwnershipTransition, PartitionName, Registered, StoreChange, StoreEndpoints, StoreFacts, Stores,
 };
 use crate::core::ids::{
     ClusterId, DirectoryId, Epoch, HistoryId, Index, MigrationId, NodeId, PartitionId, Placement, Serial,
@@ -37,6 +37,17 @@ fn registered(node: u8) -> Registered {
     }
 }
 
+fn store() -> StoreFacts {
+    let address = Address::try_from("store:7400".to_owned()).unwrap();
+    StoreFacts {
+        name: "eu-1".parse().unwrap(),
+        kind: "reference".parse().unwrap(),
+        endpoints: StoreEndpoints::try_from(vec![address]).unwrap(),
+        guarantee: Guarantee::Sealed,
+        identity: "CN=eu-1".parse().unwrap(),
+    }
+}
+
 fn entries() -> Vec<Entry<ControlPlaneEntry>> {
     let ticket = Ticket { session: SessionId(3), serial: Serial(2), acknowledged_through: Serial(1) };
     let expected = Expected { migration: MigrationId(4), epoch: Epoch(5) };
@@ -55,6 +66,7 @@ fn entries() -> Vec<Entry<ControlPlaneEntry>> {
                 transition: Transition::Create { placement: Placement(1), guarantee: Guarantee::Timed },
             },
         ),
+        (None, ControlPlaneEntry::StoreChange(StoreChange::Add { number: None, store: store() })),
     ];
     let payloads = payloads.map(|(ticket, payload)| Content::Payload { ticket, payload });
     let contents = payloads.into_iter().chain([Content::OpenSession, Content::CloseSession(SessionId(8))]);
@@ -83,6 +95,7 @@ fn next(body: Option<&Body<ControlPlaneEntry>>) -> Option<Body<ControlPlaneEntry
                 voters: voters.into(),
                 caps: Caps::PRODUCTION,
                 sessions: SessionLimits::PRODUCTION,
+                stores: Stores::none(),
             };
             Body::Install(Arc::clone(&founder.disk().unwrap().snapshot))
         }
@@ -124,7 +137,7 @@ fn messages_are_encoded_as_ever() {
         assert_eq!(decode(&bytes).unwrap(), message);
     }
     insta::assert_snapshot!(text, @r"
-    version 4
+    version 5
     PreVote
       51010102ac02030600060504
     PreVoted
@@ -134,18 +147,20 @@ fn messages_are_encoded_as_ever() {
     VoteReply
       51010102ac0203060301
     Append
-      51010102ac02030604050406060000030601060000000002ac020f434e3d6e32
+      51010102ac02030604050407060000030601060000000002ac020f434e3d6e32
       2c4f3d6578616d706c650108706565723a373032010a636c69656e743a373032
-      060001030201010702040502060000020461636d6500010106010602080409
+      060001030201010702040502060000020461636d650001010600000400000465
+      752d31097265666572656e6365010a73746f72653a373430300007434e3d6575
+      2d3106010602080409
     Appended
       51010102ac020306050a09
     AppendRejected
       51010102ac0203060604020309
     Install
-      51010102ac02030607510001020101000002ac020000006280081000500208a0
+      51010102ac02030607510001020101000002ac020000006580081000500208a0
       8d06080000000002010f434e3d6e312c4f3d6578616d706c650108706565723a
       373031010a636c69656e743a373031020f434e3d6e322c4f3d6578616d706c65
-      0108706565723a373032010a636c69656e743a37303200000000
+      0108706565723a373032010a636c69656e743a37303200000000000001
     TimeoutNow
       51010102ac02030608
     StaleTerm
@@ -166,9 +181,9 @@ fn frames_are_encoded_as_ever() {
         dump(&mut text, "frame", &frame.encode_to_vec());
     }
     insta::assert_snapshot!(text, @r"
-    version 4
+    version 5
     hello
-      1a3d10012208706565723a373031280431010000000000000039500000000000
+      1a3d10012208706565723a373031280531010000000000000039500000000000
       00004151000000000000004802512c01000000000000595200000000000000
     frame
       0a0851010102ac020306

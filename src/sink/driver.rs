@@ -1,0 +1,176 @@
+//! Runs a [`Storage`] behind a bounded queue. What arrives while a group is committed is the next group.
+
+use super::storage::{Effect, Storage, StorageError};
+use crate::core::fence::{Body, Durable, Input, Request};
+use crate::core::ids::{PartitionId, Placement};
+use metrics::{counter, histogram};
+use std::sync::Arc;
+use thiserror::Error;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// How much waits before a store's disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct QueueLimits {
+    /// The most inputs in one group.
+    pub group_max: usize,
+    /// The most inputs in the queue.
+    pub inputs_max: usize,
+    /// The most bytes of keys and values in the queue and in the group that is committed, in KiB. A chunk larger than all of it has it alone.
+    pub kib_max: u32,
+}
+
+impl Default for QueueLimits {
+    fn default() -> Self {
+        Self { group_max: 256, inputs_max: 1024, kib_max: 64 << 10 }
+    }
+}
+
+/// Why an input has no answer. Nothing is known of its effect if it was a request that changes something.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum NoAnswer {
+    /// The disk failed.
+    #[error("{0}")]
+    Disk(StorageError),
+    /// The store is shutting down, or has.
+    #[error("the store has stopped: found a closed queue, expected an open one")]
+    Stopped,
+}
+
+type Answer = Result<Vec<Effect>, NoAnswer>;
+
+enum Job {
+    Input {
+        partition: PartitionId,
+        input: Input,
+        answer: oneshot::Sender<Answer>,
+        _room: OwnedSemaphorePermit,
+    },
+    Look {
+        partition: PartitionId,
+        answer: oneshot::Sender<Option<Durable>>,
+    },
+}
+
+/// Hands inputs to a running store. Clones share it; the store stops, and closes its file, when the last is gone.
+#[derive(Clone, Debug)]
+pub struct SinkHandle {
+    store: Placement,
+    jobs: mpsc::Sender<Job>,
+    room: Arc<Semaphore>,
+    kib_max: u32,
+}
+
+/// Starts a store. The task ends when no handle is left, or with the error of the disk.
+pub fn start(storage: Storage, limits: QueueLimits) -> (SinkHandle, JoinHandle<Result<(), StorageError>>) {
+    let (jobs, queue) = mpsc::channel(limits.inputs_max.max(1));
+    let kib_max = limits.kib_max.max(1);
+    let room = Arc::new(Semaphore::new(usize::try_from(kib_max).unwrap_or(usize::MAX)));
+    let handle = SinkHandle { store: storage.identity().store, jobs, room, kib_max };
+    (handle, tokio::spawn(run(storage, queue, limits.group_max.max(1))))
+}
+
+impl SinkHandle {
+    /// The placement of the store.
+    #[must_use]
+    pub const fn store(&self) -> Placement {
+        self.store
+    }
+
+    /// Hands over an input, and returns what is to be done about it, once that is durable. Waits while the queue is full. If the caller
+    /// gives up meanwhile, an input that is still in the queue is dropped.
+    ///
+    /// # Errors
+    /// [`NoAnswer`], if the store stops before it answers.
+    pub async fn ask(&self, partition: PartitionId, input: Input) -> Answer {
+        let kib = kib(&input).clamp(1, self.kib_max);
+        let room = Arc::clone(&self.room).acquire_many_owned(kib).await.map_err(|_| NoAnswer::Stopped)?;
+        let (answer, answered) = oneshot::channel();
+        let job = Job::Input { partition, input, answer, _room: room };
+        self.jobs.send(job).await.map_err(|_| NoAnswer::Stopped)?;
+        answered.await.unwrap_or(Err(NoAnswer::Stopped))
+    }
+
+    /// Sends a request to the store itself.
+    ///
+    /// # Errors
+    /// As for [`SinkHandle::ask`].
+    pub async fn request(&self, partition: PartitionId, body: Body) -> Answer {
+        let request = Request { store: self.store, partition, body };
+        self.ask(partition, Input::Request(request)).await
+    }
+
+    /// The durable state of a partition, without the sessions; `None` if the store does not know it.
+    ///
+    /// # Errors
+    /// As for [`SinkHandle::ask`].
+    pub async fn look(&self, partition: PartitionId) -> Result<Option<Durable>, NoAnswer> {
+        let (answer, answered) = oneshot::channel();
+        self.jobs.send(Job::Look { partition, answer }).await.map_err(|_| NoAnswer::Stopped)?;
+        answered.await.map_err(|_| NoAnswer::Stopped)
+    }
+}
+
+/// The size of what a client or a mover sends, in KiB, rounded up.
+fn kib(input: &Input) -> u32 {
+    let bytes = match input {
+        Input::Request(Request { body: Body::Write(write), .. }) => write.mutation.bytes(),
+        Input::Request(Request { body: Body::Chunk(chunk), .. }) => chunk.bytes(),
+        Input::Request(_) | Input::Apply(_) | Input::Trim { .. } | Input::Stuck { .. } => 0,
+    };
+    u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX)
+}
+
+#[cfg_attr(madsim, allow(deprecated, reason = "in a simulation it runs at once"))]
+async fn run(
+    mut storage: Storage,
+    mut queue: mpsc::Receiver<Job>,
+    group_max: usize,
+) -> Result<(), StorageError> {
+    while let Some(first) = queue.recv().await {
+        let (mut inputs, mut waiting) = (Vec::new(), Vec::new());
+        let mut next = Some(first);
+        while let Some(job) = next {
+            match job {
+                Job::Look { partition, answer } => {
+                    // Whoever asked may have given up.
+                    let _gone = answer.send(storage.fence(partition).map(|fence| fence.durable().outline()));
+                }
+                Job::Input { answer, .. } if answer.is_closed() => {}
+                Job::Input { partition, input, answer, _room } => {
+                    inputs.push((partition, input));
+                    waiting.push((answer, _room));
+                }
+            }
+            next = if inputs.len() < group_max { queue.try_recv().ok() } else { None };
+        }
+        if inputs.is_empty() {
+            continue;
+        }
+        let began = Instant::now();
+        let performed = tokio::task::spawn_blocking(move || {
+            let effects = storage.perform(&inputs);
+            (storage, effects)
+        });
+        // A panic in there is a bug; what is on disk is then whatever it is, and nobody is answered.
+        let Ok((back, effects)) = performed.await else { return Ok(()) };
+        storage = back;
+        histogram!("cutover_sink_group_seconds").record(began.elapsed());
+        counter!("cutover_sink_groups_total").increment(1);
+        match effects {
+            Ok(effects) => {
+                for ((answer, _room), effects) in waiting.into_iter().zip(effects) {
+                    let _gone = answer.send(Ok(effects));
+                }
+            }
+            Err(error) => {
+                for (answer, _room) in waiting {
+                    let _gone = answer.send(Err(NoAnswer::Disk(error.clone())));
+                }
+                return Err(error);
+            }
+        }
+    }
+    tokio::task::spawn_blocking(move || storage.close()).await.unwrap_or(Ok(()))
+}

@@ -1,0 +1,7 @@
+//! The judge of registers.
+
+mod brute;
+mod by_hand;
+mod laws;
+mod make;
+mod speed;
