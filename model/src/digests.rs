@@ -2,23 +2,42 @@
 //! what it is a digest of is seen only where a copy is.
 
 use crate::protocol::fingerprint::hasher;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::sync::{PoisonError, RwLock};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// What the digests of all copies are once their sessions are renamed, by renaming. Searches share it: values are wrapped by any thread,
 /// and an entry never changes. There are as many as there are sets of write ids in a scope.
-static KNOWN: RwLock<BTreeMap<Key, u128>> = RwLock::new(BTreeMap::new());
+static KNOWN: Mutex<BTreeMap<Key, u128>> = Mutex::new(BTreeMap::new());
+/// The number of entries. A thread whose copy has as many knows all: digests are asked for in every step, and learnt rarely.
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static COPY: RefCell<BTreeMap<Key, u128>> = const { RefCell::new(BTreeMap::new()) };
+}
 
 /// What distinguishes a renaming of sessions, and a digest.
 type Key = (u64, u128);
 
+/// What a digest is under other names, if somebody has told.
+fn known(key: Key) -> Option<u128> {
+    COPY.with_borrow_mut(|copy| {
+        if copy.len() != COUNT.load(Ordering::Acquire) {
+            copy.clone_from(&KNOWN.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        copy.get(&key).copied()
+    })
+}
+
 /// Keeps what a digest is under other names. `None`: sessions keep their names.
 pub fn learn(names: Option<u64>, was: u128, is: u128) {
     let Some(key) = names.map(|names| (names, was)) else { return };
-    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner).contains_key(&key);
-    if !known {
-        KNOWN.write().unwrap_or_else(PoisonError::into_inner).insert(key, is);
+    if known(key).is_none() {
+        let mut all = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(key, is);
+        COUNT.store(all.len(), Ordering::Release);
     }
 }
 
@@ -54,9 +73,7 @@ impl<H: Hasher> Hasher for RenamedDigests<H> {
     }
 
     fn write_u128(&mut self, digest: u128) {
-        let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
-        let renamed = known.get(&(self.names, digest)).copied().unwrap_or(digest);
-        self.inner.write_u128(renamed);
+        self.inner.write_u128(known((self.names, digest)).unwrap_or(digest));
     }
 
     fn finish(&self) -> u64 {

@@ -6,7 +6,7 @@ use cutover::core::ids::{Names, NodeId, Relabel, SessionId};
 use nohash_hasher::BuildNoHashHasher;
 use std::cell::RefCell;
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A thread's cache, keyed by a 64-bit hash. It is never iterated, so its order cannot affect results.
 #[expect(clippy::disallowed_types, reason = "looked up by key only, so hash order shows nowhere")]
@@ -43,9 +43,9 @@ pub fn remembered<V: Clone>(
 
 /// A scope's symmetry group: the renamings under which its rules do not change. One state represents all those that
 /// differ from it by a renaming in the group.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Symmetry {
-    renamings: Vec<Renaming>,
+    renamings: Arc<[Renaming]>,
     /// Distinguishes groups in cache keys.
     key: u64,
 }
@@ -85,7 +85,14 @@ impl Symmetry {
     #[must_use]
     pub fn new(renamings: Vec<Renaming>) -> Self {
         let key = hasher().hash_one(&renamings);
-        Self { renamings, key }
+        Self { renamings: renamings.into(), key }
+    }
+
+    fn images<T: Hash + Relabel>(&self, value: &T, hash: u64) -> Arc<[u64]> {
+        remembered(&IMAGES, hash ^ self.key, || {
+            let images = self.renamings.iter();
+            images.map(|names| digests::hash_renamed(names.key(), &value.relabel(names))).collect()
+        })
     }
 }
 
@@ -101,7 +108,9 @@ pub struct Shared<T>(Arc<Node<T>>);
 struct Node<T> {
     value: T,
     hash: u64,
-    images: Option<Arc<[u64]>>,
+    symmetry: Symmetry,
+    /// Computed when they are asked for: a run to a goal passes through many values, and asks for the images of few.
+    images: OnceLock<Arc<[u64]>>,
 }
 
 impl<T> Clone for Shared<T> {
@@ -114,13 +123,12 @@ impl<T: Hash + Relabel> Shared<T> {
     /// Wraps a value and computes its hashes.
     pub fn new(value: T, symmetry: &Symmetry) -> Self {
         let hash = hasher().hash_one(&value);
-        let images = (!symmetry.renamings.is_empty()).then(|| {
-            remembered(&IMAGES, hash ^ symmetry.key, || {
-                let images = symmetry.renamings.iter();
-                images.map(|names| digests::hash_renamed(names.key(), &value.relabel(names))).collect()
-            })
-        });
-        Self(Arc::new(Node { value, hash, images }))
+        let images = OnceLock::new();
+        // A value with sessions may tell of digests that another value contains (`digests.rs`).
+        if symmetry.renamings.iter().any(|names| !names.sessions.is_empty()) {
+            let _ = images.set(symmetry.images(&value, hash));
+        }
+        Self(Arc::new(Node { value, hash, symmetry: symmetry.clone(), images }))
     }
 }
 
@@ -138,11 +146,13 @@ impl<T: Hash + Relabel> Shared<T> {
     }
 }
 
-impl<T> Shared<T> {
+impl<T: Hash + Relabel> Shared<T> {
     /// The hash of one of the value's images; image 0 is the value itself.
     pub fn hash(&self, image: usize) -> u64 {
-        let renamed = image.checked_sub(1).and_then(|at| self.0.images.as_ref()?.get(at));
-        renamed.copied().unwrap_or(self.0.hash)
+        let Node { value, hash, symmetry, images } = &*self.0;
+        let renamed = image.checked_sub(1).filter(|_| !symmetry.renamings.is_empty());
+        let renamed = renamed.and_then(|at| images.get_or_init(|| symmetry.images(value, *hash)).get(at));
+        renamed.copied().unwrap_or(*hash)
     }
 }
 
@@ -158,7 +168,7 @@ impl<T> Shared<T> {
     /// Number of images, the value itself included.
     #[must_use]
     pub fn images(&self) -> usize {
-        self.0.images.as_ref().map_or(1, |images| images.len() + 1)
+        self.0.symmetry.renamings.len() + 1
     }
 
     /// Whether two values are equal, by identity or by hash.

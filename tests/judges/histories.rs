@@ -9,6 +9,7 @@ use cutover::core::migration::{Held, PartitionRecord};
 use cutover::core::placement::{Guarantee, Phase};
 
 const LOST: &str = "migration.no-lost-write";
+const KNOWN: &str = "migration.copy-known";
 const ONCE: &str = "sink.apply-once";
 const PREFIX: &str = "sink.prefix";
 
@@ -39,6 +40,27 @@ fn a_fence_is_not_ahead_of_what_was_committed() {
 }
 
 #[test]
+fn the_record_names_each_copy() {
+    let mut story = Story::begun(Guarantee::Sealed);
+    let (record, source) = (story.record(), Sink::of(A, &[prepare(1, 0)]));
+    let (target, later) = (Sink::of(B, &[prepare_copy(2, 0)]), Sink::of(B, &[prepare_copy(3, 0)]));
+    assert_eq!(now(&story.monitor, &record, &[&source, &target]), [""; 0]);
+    assert_eq!(now(&story.monitor, &record, &[&source, &later]), [KNOWN], "of a migration that is to come");
+    story.right(story.abort());
+    let mut aborted = story.record();
+    assert_eq!(now(&story.monitor, &aborted, &[&source, &target]), [""; 0], "it is to be dropped");
+    let dropped = Sink::of(B, &[]);
+    aborted.old_copies.clear();
+    assert_eq!(now(&story.monitor, &aborted, &[&source, &target]), [KNOWN]);
+    assert_eq!(now(&story.monitor, &aborted, &[&source, &dropped]), [""; 0]);
+    // Of a deleted partition as well. A log that was restored may have named what the present one does not.
+    aborted.placed = None;
+    assert_eq!(now(&story.monitor, &aborted, &[&source]), [KNOWN]);
+    story.monitor.remember(&Fact::Recovered(Some(&aborted)), &mut Findings::new(false));
+    assert_eq!(now(&story.monitor, &aborted, &[&source]), [""; 0]);
+}
+
+#[test]
 fn the_owner_has_each_acknowledged_write_and_the_rows_that_they_make() {
     let mut story = Story::begun(Guarantee::Sealed);
     let record = story.record();
@@ -63,7 +85,7 @@ fn the_owner_has_each_acknowledged_write_and_the_rows_that_they_make() {
     // Its copy is there, and is the one of the record.
     assert_eq!(now(&story.monitor, &record, &[&Sink::of(A, &[])]), [LOST]);
     let newer = source.clone().with(&[prepare(2, 0)]);
-    assert_eq!(now(&story.monitor, &record, &[&newer]), [LOST]);
+    assert_eq!(now(&story.monitor, &record, &[&newer]), [KNOWN, LOST]);
     // A recovered migration waits for an operator, who says which store it is.
     let mut held = record.clone();
     let migration = MigrationId(2);

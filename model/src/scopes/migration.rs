@@ -272,6 +272,7 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
                 writes_each: 1,
                 trims: 1,
                 aborts: false,
+                forgetful: true,
                 policy: Policy { lag_writes_max: Some(0), ..Policy::PRODUCTION },
                 ..PARTS
             },
@@ -286,7 +287,7 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
         Scope::new(
             "migration/parts-damaged",
             "a chunk loses a row, a change or its write ids on the way: the digests differ, and the migration is aborted",
-            MigrationBounds { migrations: 2, damages: 1, overlooks_digest: false, ..PARTS },
+            MigrationBounds { migrations: 2, damages: 1, overlooks_digest: false, forgetful: true, ..PARTS },
         )
         .reaching([Mark::Damaged, Mark::DigestRefused, Mark::Completed]),
         Scope::new(

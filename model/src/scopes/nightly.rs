@@ -139,6 +139,27 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
         .reaching([Mark::InParts, Mark::CrashLost, Mark::Stuck])
         .nightly(),
         Scope::new(
+            "nightly/parts-trimmed",
+            "a source forgets changes that a copy in the making needs, with late replies of the migration before",
+            MigrationBounds {
+                migrations: 2,
+                writes_each: 1,
+                trims: 1,
+                aborts: false,
+                policy: Policy { lag_writes_max: Some(0), ..Policy::PRODUCTION },
+                ..PARTS
+            },
+        )
+        .reaching([Mark::Stuck, Mark::InParts, Mark::Completed])
+        .nightly(),
+        Scope::new(
+            "nightly/parts-damaged",
+            "a chunk loses something on the way, with late replies of the migration before",
+            MigrationBounds { migrations: 2, damages: 1, overlooks_digest: false, ..PARTS },
+        )
+        .reaching([Mark::Damaged, Mark::DigestRefused, Mark::Completed])
+        .nightly(),
+        Scope::new(
             "nightly/copy",
             "three writes in chunks of up to three, with polls, and sinks that forget old write ids",
             MigrationBounds {

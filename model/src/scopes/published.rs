@@ -42,7 +42,12 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
         Scope::new(
             "published/early-watermark",
             "reddb: the last position is read before writes stop (bug 117)",
-            MigrationBounds { timed: timed(None), design: Some(Design::EarlyWatermark), ..TIMED },
+            MigrationBounds {
+                gateways: 1,
+                timed: timed(None),
+                design: Some(Design::EarlyWatermark),
+                ..TIMED
+            },
         )
         .breaking(Id::NoLostWrite.entry().id),
         Scope::new(

@@ -160,7 +160,7 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
         Scope::new(
             "regress/late-write",
             "a write under way to a store that cannot refuse it, away from which the partition is forced, and back",
-            MigrationBounds { sinks: [PLAIN, SEALED], controllers: 0, migrations: 2, forces: 1, aborts: false, ..BASE },
+            MigrationBounds { sinks: [PLAIN, SEALED], gateways: 1, controllers: 0, migrations: 2, forces: 1, aborts: false, ..BASE },
         )
         .reaching([Mark::Forced, Mark::LeftBehind])
         .regress(),
@@ -204,7 +204,7 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
         Scope::new(
             "regress/restore",
             "the log is restored from an earlier state, and a migration was in flight in it",
-            MigrationBounds { gateways: 1, writes_each: 2, forces: 1, restores: 1, ..BASE },
+            MigrationBounds { gateways: 1, forces: 1, restores: 1, ..BASE },
         )
         .reaching([
             Mark::Restored,

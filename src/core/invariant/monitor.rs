@@ -3,6 +3,7 @@
 use super::fact::{Fact, ReadServed, SinkNow, SinkStep};
 use super::findings::Findings;
 use super::past::{Monitor, insert, read_placement};
+use super::register::Register;
 use super::truth::CopyHistory;
 use super::{Id, commit, sink};
 use crate::core::fence::{self, Body, Durable, Write};
@@ -12,6 +13,7 @@ use crate::core::migration::{Command, PartitionRecord, Placed, Transition, Trans
 use crate::core::placement::{Guarantee, PartitionState, Phase, Resolution};
 use alloc::borrow::ToOwned;
 use alloc::format;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 impl Monitor {
@@ -75,10 +77,10 @@ impl Monitor {
                 self.registers.clear();
             }
             Fact::WriteInvoked(id) => {
-                self.registers.iter_mut().for_each(|(_, register)| register.write_invoked(id));
+                self.registers().for_each(|register| register.write_invoked(id));
             }
             Fact::ReadInvoked(reader) => {
-                self.registers.iter_mut().for_each(|(_, register)| register.read_invoked(reader));
+                self.registers().for_each(|register| register.read_invoked(reader));
             }
             Fact::SinkStepped(step) => self.moved(&step),
             Fact::Wrote { write, .. } => insert(&mut self.exempt, write.id),
@@ -88,13 +90,17 @@ impl Monitor {
         }
     }
 
+    fn registers(&mut self) -> impl Iterator<Item = &mut Register> {
+        self.registers.iter_mut().map(|(_, register)| Arc::make_mut(register))
+    }
+
     /// The copy of a store took a write, or lost some in a crash.
     fn moved(&mut self, step: &SinkStep<'_>) {
         let (store, fences) = (step.after.fence.config().store, step.after.fence.durable());
         self.histories.retain(|history| !is_over(history, step));
         let Some(copy) = fences.copy() else { return };
-        let of = |history: &&mut CopyHistory| history.store == store && history.copy == fences.newest();
-        let Some(history) = self.histories.iter_mut().find(of) else { return };
+        let of = |history: &&mut Arc<CopyHistory>| history.store == store && history.copy == fences.newest();
+        let Some(history) = self.histories.iter_mut().find(of).map(Arc::make_mut) else { return };
         match step.request.map(|request| &request.body) {
             Some(Body::Write(write)) => history.wrote(copy.position(), write, copy.applied().clone()),
             Some(_) => {}
@@ -182,7 +188,7 @@ impl Monitor {
             }
             (Some(_), None, None) | (None, ..) => CopyHistory::created(store, copy),
         };
-        self.histories.push(history);
+        self.histories.push(Arc::new(history));
         self.histories.sort();
     }
 
@@ -249,6 +255,7 @@ impl Monitor {
     fn acknowledged(&mut self, id: WriteId, findings: &mut Findings) {
         insert(&mut self.acknowledged, id);
         for (_, register) in self.registers.iter_mut().filter(|(_, register)| register.may_be_written(id)) {
+            let register = Arc::make_mut(register);
             register.write_returned(id);
             findings.demand(register.is_linearizable(), Id::Linearizable, || {
                 (
@@ -285,6 +292,7 @@ impl Monitor {
         let ReadServed { reader, store, token, copy, key, value, .. } = *read;
         let writer = value.map(|row| self.writer(store, copy, row));
         for (of, register) in &mut self.registers {
+            let register = Arc::make_mut(register);
             // A reader has one read at a time, of one row; it has an open one of each row until then.
             if of != key {
                 register.read_withdrawn(reader);

@@ -6,6 +6,7 @@ use crate::core::fence::{Key, Row, Write};
 use crate::core::ids::{Epoch, MigrationId, Names, Placement, Relabel, WriteId};
 use crate::core::migration::{Debt, PartitionRecord};
 use crate::core::placement::PartitionState;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// The monitor of a migration: it remembers what the invariants need to know of the past, and judges facts.
@@ -20,8 +21,9 @@ pub struct Monitor {
     pub(super) debt: Option<Debt>,
     /// The copy that a forced move left as the partition's.
     pub(super) forced: Option<MigrationId>,
-    /// What the copies that own, or owned, the partition should hold.
-    pub(super) histories: Vec<CopyHistory>,
+    /// What the copies that own, or owned, the partition should hold. Shared, since a search copies monitors more often than they
+    /// change.
+    pub(super) histories: Vec<Arc<CopyHistory>>,
     pub(super) lossless: bool,
     /// Whether chunks may lose something on the way, so that a copy in the making need not be its source.
     pub(super) damage: bool,
@@ -29,7 +31,7 @@ pub struct Monitor {
     /// The highest epoch of a log that was lost: up to it, tokens say nothing of the present record.
     pub(super) lost_through: Epoch,
     /// A register for each row that is read.
-    pub(super) registers: Vec<(Key, Register)>,
+    pub(super) registers: Vec<(Key, Arc<Register>)>,
 }
 
 impl Monitor {
@@ -46,12 +48,12 @@ impl Monitor {
             exempt: Vec::new(),
             debt: None,
             forced: None,
-            histories: owned.into_iter().collect(),
+            histories: owned.map(Arc::new).into_iter().collect(),
             lossless: false,
             damage: false,
             waited: None,
             lost_through: Epoch::ZERO,
-            registers,
+            registers: registers.into_iter().map(|(key, register)| (key, Arc::new(register))).collect(),
         }
     }
 
@@ -80,7 +82,8 @@ impl Monitor {
     }
 
     pub(super) fn history(&self, store: Placement, copy: MigrationId) -> Option<&CopyHistory> {
-        self.histories.iter().find(|history| history.store == store && history.copy == copy)
+        let mut histories = self.histories.iter().map(AsRef::as_ref);
+        histories.find(|history| history.store == store && history.copy == copy)
     }
 
     /// Whether the write may be lost: at the source of a forced move, up to the debt, or between a deletion and the
@@ -123,8 +126,9 @@ impl Relabel for Monitor {
         let mut exempt = self.exempt.relabel(names);
         exempt.sort_unstable();
         let registers = self.registers.iter();
-        let registers = registers.map(|(key, register)| (key.clone(), register.relabel(names))).collect();
-        let histories = self.histories.relabel(names);
+        let registers =
+            registers.map(|(key, register)| (key.clone(), Arc::new(register.relabel(names)))).collect();
+        let histories = self.histories.iter().map(|history| Arc::new(history.relabel(names))).collect();
         Self { acknowledged, exempt, histories, registers, ..self.clone() }
     }
 }

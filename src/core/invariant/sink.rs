@@ -4,7 +4,7 @@ use super::Id;
 use super::fact::{SinkNow, SinkStep, Statement};
 use super::findings::Findings;
 use super::past::{Monitor, read_placement};
-use super::truth::{CopyHistory, difference};
+use super::truth::CopyHistory;
 use crate::core::fence::{self, Body, Contents, Durable, Frontier, Known, RowsDigest};
 use crate::core::ids::{Epoch, MigrationId, Placement, Position, WriteId};
 use crate::core::migration::PartitionRecord;
@@ -158,6 +158,7 @@ pub(super) fn now(
                 format!("the committed epoch is {}", monitor.newest_epoch),
             )
         });
+        known(monitor, record, sink, findings);
     }
     let Some((record, placed)) = record.and_then(|record| Some((record, record.placed?))) else { return };
     // Which store owns the partition is not known before an operator says so.
@@ -193,6 +194,33 @@ pub(super) fn now(
             )
         });
     }
+}
+
+/// A copy that the record does not name is never dropped. Not judged once a log was lost: it may have named copies that the restored one
+/// does not.
+fn known(monitor: &Monitor, record: Option<&PartitionRecord>, sink: &SinkNow<'_>, findings: &mut Findings) {
+    let (store, durable) = (sink.fence.config().store, sink.fence.durable());
+    if durable.copy().is_none() || monitor.lost_through > Epoch::ZERO {
+        return;
+    }
+    // A store that is to make a newer copy may still have the one before.
+    let up_to = |of: MigrationId| durable.newest() <= of;
+    let named = record.is_some_and(|record| {
+        let placed = record.placed.is_some_and(|placed| match placed.state {
+            PartitionState::Active(at) => at == store && up_to(placed.copy),
+            PartitionState::Migrating { from, to, .. } => {
+                (from == store && up_to(placed.copy)) || (to == store && up_to(record.migration))
+            }
+        });
+        placed || record.old_copies.iter().any(|old| old.placement == store && up_to(old.copy))
+    });
+    findings.demand(named, Id::CopyKnown, || {
+        let record = record.map_or_else(|| "none".to_owned(), ToString::to_string);
+        (
+            format!("{store} has a copy of {}", durable.newest()),
+            format!("the record does not name it: {record}"),
+        )
+    });
 }
 
 /// The owner has each write that took effect and was acknowledged, each once, and its rows are what they make of them.
@@ -231,14 +259,14 @@ fn owned(
         let id = new.map(ToString::to_string).unwrap_or_default();
         (format!("{id} took effect at {store}"), "the copy there takes it for new".to_owned())
     });
-    let expected = history.rows_at(history.position());
-    let differs = difference(owner.data.rows(), &expected);
+    let at = history.position();
+    let differs = history.difference(owner.data.rows(), at, &Frontier::Everything);
     findings.demand(differs.is_none(), Id::NoLostWrite, || {
         let Some(key) = differs else { return (String::new(), String::new()) };
         let have = owner.data.rows().get(key);
         (
             format!("{store} owns the partition ({record}) and has {have:?} as row {key}"),
-            format!("the writes that took effect make {:?} of it", expected.get(key)),
+            format!("the writes that took effect make {:?} of it", history.row_at(key, at)),
         )
     });
 }
@@ -259,14 +287,12 @@ fn prefix(history: &CopyHistory, source: &SinkNow<'_>, target: &SinkNow<'_>, fin
     if started && !history.reaches(copy.position()) {
         return;
     }
-    let mut expected = history.rows_at(copy.position());
-    expected.retain(|key, _| copy.frontier().covers(key));
-    let differs = difference(target.data.rows(), &expected);
+    let differs = history.difference(target.data.rows(), copy.position(), copy.frontier());
     findings.demand(differs.is_none(), Id::Prefix, || {
         let Some(key) = differs else { return (String::new(), String::new()) };
         (
             format!("{to} has {:?} as row {key}", target.data.rows().get(key)),
-            format!("{from} had {:?} at position {}", expected.get(key), copy.position()),
+            format!("{from} had {:?} at position {}", history.row_at(key, copy.position()), copy.position()),
         )
     });
     let known = history.known_at(copy.position()).filter(|_| started);

@@ -1,6 +1,6 @@
 //! What the copies of a partition should hold, by the writes that took effect: independent of what stores remember.
 
-use crate::core::fence::{AppliedIds, Cell, Key, Row, Rows, Write};
+use crate::core::fence::{AppliedIds, Cell, Frontier, Key, Row, Rows, Value, Write};
 use crate::core::ids::{MigrationId, Names, Placement, Position, Relabel, WriteId};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -91,6 +91,31 @@ impl CopyHistory {
         rows
     }
 
+    /// The value of a row at a position, and where it was written.
+    pub(super) fn row_at(&self, key: &Key, position: Position) -> Option<(&Value, Position)> {
+        let writes = self.writes.iter().rev().filter(|write| write.position <= position);
+        let mut set = writes.flat_map(|write| write.effects.iter().map(move |cell| (cell, write.position)));
+        match set.find(|(cell, _)| cell.key == *key) {
+            Some((cell, position)) => cell.value.as_ref().map(|value| (value, position)),
+            None => self.rows.get(key).map(as_written),
+        }
+    }
+
+    /// The first of the keys up to a frontier by which rows differ from what they should be at a position; any above is one too many.
+    pub(super) fn difference<'a>(
+        &'a self,
+        have: &'a Rows,
+        position: Position,
+        frontier: &Frontier,
+    ) -> Option<&'a Key> {
+        let written = self.writes.iter().flat_map(|write| write.effects.iter().map(|cell| &cell.key));
+        let mut keys = have.keys().chain(self.rows.keys()).chain(written);
+        keys.find(|key| {
+            let expected = Some(*key).filter(|key| frontier.covers(key));
+            have.get(*key).map(as_written) != expected.and_then(|key| self.row_at(key, position))
+        })
+    }
+
     /// What the copy remembered at a position.
     pub(super) fn known_at(&self, position: Position) -> Option<&AppliedIds> {
         let write = self.writes.iter().rev().find(|write| write.position <= position);
@@ -109,9 +134,8 @@ impl CopyHistory {
     }
 }
 
-/// The first key by which rows differ from what they should be.
-pub(super) fn difference<'a>(have: &'a Rows, expected: &'a Rows) -> Option<&'a Key> {
-    have.keys().chain(expected.keys()).find(|key| have.get(*key) != expected.get(*key))
+fn as_written(row: &Row) -> (&Value, Position) {
+    (&row.value, row.position)
 }
 
 impl Relabel for CopyHistory {

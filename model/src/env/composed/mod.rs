@@ -95,7 +95,9 @@ impl Composed {
     /// Builds the initial state: node 1 leads, and the partition was created through the log; the migration may have begun. If
     /// the machines do not get there, [`Composed::begins`] is false.
     fn begun(bounds: &ComposedBounds) -> Self {
-        let (nodes, sinks) = (Consensus::new(&bounds.nodes), Migration::with_log(&bounds.sinks, false));
+        let stores = bounds.sinks.sinks.map(|store| store.guarantee);
+        let (nodes, sinks) =
+            (Consensus::knowing(&bounds.nodes, &stores), Migration::with_log(&bounds.sinks, false));
         let (_, _, mut commands) = sinks.created();
         let mut opened = sinks.initial();
         let begin = opened.enabled.commits.first().map(|commit| commit.command.clone());

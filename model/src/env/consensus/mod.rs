@@ -155,7 +155,8 @@ pub(crate) fn identity(node: NodeId) -> Option<ClusterVoterIdentity> {
 }
 
 impl Consensus {
-    fn within(cluster: &ConsensusBounds) -> Self {
+    /// The nodes of a log that knows stores with these guarantees.
+    pub(crate) fn knowing(cluster: &ConsensusBounds, stores: &[Guarantee]) -> Self {
         let cluster = cluster.clone();
         let key = WORLDS.fetch_add(1, Ordering::Relaxed);
         // Different identities would make founders distinguishable, so interchangeable founders have the same one.
@@ -169,7 +170,7 @@ impl Consensus {
             voters,
             caps: Caps::PRODUCTION,
             sessions: cluster.sessions,
-            stores: known_stores([Guarantee::Sealed; 2]),
+            stores: known_stores(stores.iter().copied()),
         };
         let symmetry = permutations(if cluster.symmetric { cluster.founders } else { 1 });
         let founded = founder.disk().map_or(Index::ZERO, |disk| disk.snapshot.last.index);
@@ -319,7 +320,8 @@ impl Protocol for Consensus {
     }
 
     fn new(bounds: &ConsensusBounds) -> Self {
-        Self::within(bounds)
+        // The writes of clients create partitions at one store.
+        Self::knowing(bounds, &[Guarantee::Sealed])
     }
 
     /// The initial state: founders with the disk of a new cluster, joiners with an empty one.

@@ -196,7 +196,7 @@ impl Migration {
     }
 
     fn monitor(&self, record: Option<&PartitionRecord>) -> Monitor {
-        let keys = (0..2).filter(|_| self.bounds.readers > 0);
+        let keys = (0..1).filter(|_| self.bounds.readers > 0);
         let registers = keys.map(|number| (key(number), self.register(number))).collect();
         let mut monitor = Monitor::new(record, registers);
         if self.bounds.damages > 0 {

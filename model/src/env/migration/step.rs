@@ -280,8 +280,12 @@ impl<'w> NextState<'w> {
         self.marks |= bits;
     }
 
-    /// Judges the invariants that are about states, not steps.
+    /// Judges the invariants that are about states, not steps. The state before was judged: one in which nothing of what they are
+    /// about has changed need not be.
     fn judge_now(&mut self) {
+        if !(self.moved_sinks_or_log() || self.monitor.differs()) {
+            return;
+        }
         let sinks = [now(&self.sinks[0]), now(&self.sinks[1])];
         let record = self.log.current().map(AsRef::as_ref);
         self.monitor.judge(&Fact::Now(record, &sinks), &mut self.findings);
