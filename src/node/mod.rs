@@ -2,6 +2,7 @@
 //!
 //! May import: `core`.
 
+pub mod controllers;
 pub mod driver;
 pub mod proto;
 pub mod server;

@@ -58,7 +58,7 @@ pub use rows::{
 };
 pub use statement::{
     CatchUpEvidence, ChunkTaken, Claim, Dropped, Ended, Prepared, Reported, SealReceipt, StatementOrigin,
-    WatermarkReading,
+    Stored, WatermarkReading,
 };
 
 use crate::core::ids::{Epoch, Incarnation, MigrationId, Names, PartitionId, Placement, Relabel};

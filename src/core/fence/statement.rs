@@ -3,9 +3,10 @@
 //!
 //! A statement such as [`SealReceipt`] is made by a fence and by nothing else: its fields are private, and it cannot be read from
 //! bytes, except out of a log or a sink's disk, to which a fence's statement was written. What a person or the client interface
-//! claims is [`Reported`], another type. The log keeps which of the two it was, as a [`Claim`] (ADR 0033).
+//! claims is [`Reported`], another type. The log keeps which of the two it was, as a [`Claim`] (ADR 0033). A node that asks a store over a
+//! connection of that store takes the answer for its fence's, see [`Claim::answering`] (ADR 0043).
 
-use super::Digest;
+use super::{Digest, Request};
 use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position};
 use core::ops::Deref;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -41,6 +42,16 @@ impl<T> Claim<T> {
     }
 }
 
+impl<T: Stored> Claim<T> {
+    /// The statement of a store that answers a request, over a connection that is known to be that store's: then it is as good as
+    /// if its fence had handed it over here. `None`: it is a statement of another store, or of another partition.
+    pub fn answering(self, request: &Request) -> Option<T> {
+        let (Self::Stated(statement) | Self::Reported(Reported(statement))) = self;
+        let StatementOrigin { store, partition, .. } = statement.made_by();
+        (store == request.store && partition == request.partition).then_some(statement)
+    }
+}
+
 impl<T> Deref for Claim<T> {
     type Target = T;
 
@@ -70,6 +81,9 @@ pub trait Stored: Sized {
     /// # Errors
     /// The error of the format.
     fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error>;
+
+    /// The copy that made the statement.
+    fn made_by(&self) -> StatementOrigin;
 }
 
 /// The place of a statement in stored bytes.
@@ -137,6 +151,10 @@ macro_rules! statement {
                 struct Fields { origin: StatementOrigin, $($field: $ty,)* }
                 let Fields { origin, $($field,)* } = Fields::deserialize(from)?;
                 Ok(Self::new(origin, $($field,)*))
+            }
+
+            fn made_by(&self) -> StatementOrigin {
+                self.origin
             }
         }
     };

@@ -113,6 +113,17 @@ pub struct Held {
 }
 
 impl PartitionRecord {
+    /// Whether nothing is left to do for a controller: no migration is in flight, the copy is opened, nothing is owed, and no old copy
+    /// is to be dropped. A migration that is held waits for an operator.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let settled = |placed: &Placed| {
+            let flies = placed.state.is_migrating() && placed.held.is_none();
+            placed.opened && placed.debt.is_none() && !flies
+        };
+        self.placed.as_ref().is_none_or(settled) && self.old_copies.iter().all(|old| !old.retiring)
+    }
+
     /// The resolution for gateways at a revision. `None` if the partition is deleted, or not opened: until its sink has stated
     /// what it can, the guarantee is the operator's word, and nobody may write by it (ADR 0039).
     #[must_use]

@@ -1,0 +1,133 @@
+//! Stores that are asked by gRPC.
+
+use super::{Call, Stores};
+use crate::core::control_plane::{Address, Store};
+use crate::core::fence::{Claim, Reply, Request, Stored};
+use crate::core::ids::Placement;
+use crate::node::proto::sink::{SinkCall, refused};
+use crate::node::proto::v1::sink_client::SinkClient;
+use crate::node::proto::{Malformed, reasons};
+use crate::node::tls::{Expected, Security, channel};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tonic::transport::Channel;
+use tonic::{Response, Status};
+
+/// Stores with certificates, or without on ports of one machine. Of a store that has a certificate, only the identity that the log has is
+/// spoken to: so its answers are its fence's statements.
+pub struct GrpcStores {
+    security: Security,
+    known: Mutex<BTreeMap<Placement, Known>>,
+}
+
+/// A connection to a store, and which of its endpoints is next if it fails.
+struct Known {
+    store: Store,
+    next: usize,
+    channel: Option<Channel>,
+}
+
+impl GrpcStores {
+    /// Has no connection yet.
+    #[must_use]
+    pub fn new(security: Security) -> Self {
+        Self { security, known: Mutex::default() }
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<Placement, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The open connection to a store, or the endpoint to open one to.
+    fn reach(&self, number: Placement, store: &Store) -> Result<Channel, Option<Address>> {
+        let mut known = self.known();
+        let known = known
+            .entry(number)
+            .and_modify(|known| {
+                if known.store != *store {
+                    *known = Known { store: store.clone(), next: 0, channel: None };
+                }
+            })
+            .or_insert_with(|| Known { store: store.clone(), next: 0, channel: None });
+        let endpoints: Vec<&Address> = known.store.facts.endpoints.iter().collect();
+        let at = known.next % endpoints.len().max(1);
+        known.channel.clone().ok_or_else(|| endpoints.get(at).map(|address| (*address).clone()))
+    }
+
+    async fn connect(&self, number: Placement, store: &Store) -> Result<Channel, String> {
+        let address = match self.reach(number, store) {
+            Ok(channel) => return Ok(channel),
+            Err(address) => address.ok_or_else(|| format!("{number} has no endpoint"))?,
+        };
+        let named = store.facts.identity.as_ref().to_owned();
+        let expected: Expected = Arc::new(move |found| {
+            let matches = found.to_string() == named;
+            matches.then_some(()).ok_or_else(|| format!("found {found}, expected the store {named}"))
+        });
+        let channel = channel(&address, &self.security, &expected).await;
+        let channel = channel.map_err(|error| format!("{address}: {error}"))?;
+        if let Some(known) = self.known().get_mut(&number).filter(|known| known.store == *store) {
+            known.channel = Some(channel.clone());
+        }
+        Ok(channel)
+    }
+
+    /// The next attempt goes to the next endpoint.
+    fn failed(&self, number: Placement) {
+        if let Some(known) = self.known().get_mut(&number) {
+            known.channel = None;
+            known.next = known.next.wrapping_add(1);
+        }
+    }
+}
+
+/// The statement of an answer.
+fn stated<W, T>(request: &Request, answer: Response<W>, reply: fn(T) -> Reply) -> Result<Reply, String>
+where
+    T: Stored,
+    Claim<T>: TryFrom<Option<W>, Error = Malformed>,
+{
+    let claim = Claim::<T>::try_from(Some(answer.into_inner())).map_err(|error| error.to_string())?;
+    let statement = claim.answering(request).ok_or("found a statement of another store or partition")?;
+    Ok(reply(statement))
+}
+
+impl Stores for GrpcStores {
+    async fn ask(&self, Call { request, store, source }: Call) -> Result<Reply, String> {
+        let number = request.store;
+        let channel = self.connect(number, &store).await.inspect_err(|_| self.failed(number))?;
+        let mut client = SinkClient::new(channel);
+        let answer = match SinkCall::from(request.clone()) {
+            SinkCall::Prepare(mut wire) => {
+                wire.source_endpoints =
+                    source.iter().flat_map(|all| all.iter()).map(ToString::to_string).collect();
+                client.prepare(wire).await.map(|answer| stated(&request, answer, Reply::Prepared))
+            }
+            SinkCall::Seal(wire) => {
+                client.seal(wire).await.map(|answer| stated(&request, answer, Reply::Sealed))
+            }
+            SinkCall::Watermark(wire) => {
+                client.watermark(wire).await.map(|answer| stated(&request, answer, Reply::Watermark))
+            }
+            SinkCall::Evidence(wire) => {
+                client.evidence(wire).await.map(|answer| stated(&request, answer, Reply::Evidence))
+            }
+            SinkCall::End(wire) => {
+                client.end(wire).await.map(|answer| stated(&request, answer, Reply::Ended))
+            }
+            SinkCall::Drop(wire) => {
+                client.drop(wire).await.map(|answer| stated(&request, answer, Reply::Dropped))
+            }
+            SinkCall::Write(_) | SinkCall::Read(_) | SinkCall::Export(_) | SinkCall::Take(_) => {
+                return Err(format!("found {request}, which no controller asks"));
+            }
+        };
+        answer.unwrap_or_else(|status: Status| match refused(&status) {
+            Some(refusal) => Ok(Reply::Refused { request, refusal }),
+            None => {
+                self.failed(number);
+                Err(reasons(&status))
+            }
+        })
+    }
+}

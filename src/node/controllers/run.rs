@@ -1,0 +1,259 @@
+//! The loop of the controllers.
+
+use super::timers::Timers;
+use super::{Call, ControllersConfig, Stores};
+use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
+use crate::core::fence::{Body, Reply, Request};
+use crate::core::ids::{PartitionId, Placement, Term};
+use crate::core::migration::{Command, Controller, Event, Output, PartitionRecord, Transition};
+use crate::node::driver::{Clock, FeedItem, Handle, View};
+use core::time::Duration;
+use rand_chacha::ChaCha8Rng;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
+
+/// How long a proposal may take before it counts as lost. The record says what became of it.
+const PROPOSAL: Duration = Duration::from_secs(5);
+/// Pause before changes are watched again.
+const AGAIN: Duration = Duration::from_millis(100);
+/// Most proposals under way.
+const PROPOSALS_MAX: usize = 256;
+
+/// What came of an output.
+enum Done {
+    Answered(Request, Result<Reply, String>),
+    Proposed(Command),
+}
+
+/// A partition that is driven.
+struct Driven {
+    machine: Controller,
+    /// Requests and commands under way, none of which is sent a second time before it has ended.
+    asked: BTreeSet<Request>,
+    proposed: BTreeSet<Command>,
+}
+
+struct Controllers<S> {
+    handle: Handle,
+    stores: Arc<S>,
+    config: ControllersConfig,
+    timers: Timers,
+    driven: BTreeMap<PartitionId, Driven>,
+    calls: BTreeMap<Placement, usize>,
+    proposals: usize,
+    under_way: JoinSet<Done>,
+}
+
+/// Starts the controllers of a node. They work while the node leads, and end with it.
+pub fn start<S: Stores>(
+    handle: Handle,
+    stores: S,
+    config: ControllersConfig,
+    (clock, jitter): (Box<dyn Clock>, ChaCha8Rng),
+) -> JoinHandle<()> {
+    let controllers = Controllers {
+        handle,
+        stores: Arc::new(stores),
+        config,
+        timers: Timers::new(config.policy, clock, jitter),
+        driven: BTreeMap::new(),
+        calls: BTreeMap::new(),
+        proposals: 0,
+        under_way: JoinSet::new(),
+    };
+    tokio::spawn(controllers.run())
+}
+
+impl<S: Stores> Controllers<S> {
+    async fn run(mut self) {
+        let mut status = self.handle.statuses();
+        while let Ok(leads) = status.wait_for(|status| status.leads()).await.map(|status| status.term) {
+            if self.lead(leads).await.is_none() {
+                return;
+            }
+            self.forget();
+        }
+    }
+
+    /// What is known is of one term: whoever leads in the next one takes over, be it this node again.
+    fn forget(&mut self) {
+        self.under_way.abort_all();
+        self.under_way = JoinSet::new();
+        self.timers.clear();
+        self.driven.clear();
+        self.calls.clear();
+        self.proposals = 0;
+        metrics::gauge!("cutover_controllers").set(0.0);
+    }
+
+    /// Drives while the node leads in this term. `None`: the node stops.
+    async fn lead(&mut self, term: Term) -> Option<()> {
+        let mut status = self.handle.statuses();
+        let view = self.handle.latest().ok()?;
+        let mut feed = self.handle.watch(view.state().revision()).await.ok();
+        self.each_unsettled(&view, &Event::TookOver);
+        loop {
+            let (due, watches) = (self.timers.next(), feed.is_some());
+            tokio::select! {
+                changed = status.changed() => {
+                    changed.ok()?;
+                    let now = *status.borrow_and_update();
+                    if !now.leads() || now.term != term {
+                        return Some(());
+                    }
+                }
+                item = next(&mut feed) => match item {
+                    Some(FeedItem::Changed(changed)) => self.event(changed.partition, &Event::Observed),
+                    Some(FeedItem::Resync { .. }) => {
+                        let view = self.handle.latest().ok()?;
+                        self.each_unsettled(&view, &Event::Observed);
+                    }
+                    None => feed = None,
+                },
+                Some(done) = self.under_way.join_next() => self.done(done.ok()),
+                () = sleep_until(due) => {
+                    while let Some((partition, timer)) = self.timers.fired(Instant::now()) {
+                        self.event(partition, &Event::TimerFired(timer));
+                    }
+                }
+                () = tokio::time::sleep(AGAIN), if !watches => {
+                    let view = self.handle.latest().ok()?;
+                    feed = self.handle.watch(view.state().revision()).await.ok();
+                    self.each_unsettled(&view, &Event::Observed);
+                }
+            }
+        }
+    }
+
+    fn each_unsettled(&mut self, view: &View, event: &Event) {
+        let unsettled = view.state().table().records().filter(|record| !record.is_settled());
+        for partition in unsettled.map(|record| record.partition).collect::<Vec<_>>() {
+            self.event(partition, event);
+        }
+    }
+
+    fn done(&mut self, done: Option<Done>) {
+        match done {
+            // What was under way has panicked or was ended: that it is under way is forgotten with the term.
+            None => {}
+            Some(Done::Proposed(command)) => {
+                self.proposals = self.proposals.saturating_sub(1);
+                if let Some(driven) = self.driven.get_mut(&command.partition) {
+                    driven.proposed.remove(&command);
+                }
+            }
+            Some(Done::Answered(request, answer)) => {
+                let partition = request.partition;
+                if let Some(calls) = self.calls.get_mut(&request.store) {
+                    *calls = calls.saturating_sub(1);
+                }
+                if let Some(driven) = self.driven.get_mut(&partition) {
+                    driven.asked.remove(&request);
+                }
+                match answer {
+                    Ok(reply) => self.event(partition, &Event::Replied(reply)),
+                    Err(why) => {
+                        metrics::counter!("cutover_controller_unanswered_total").increment(1);
+                        tracing::debug!(%partition, %request, why, "no answer");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hands an event to the partition's controller with the newest record, and does what it says.
+    fn event(&mut self, partition: PartitionId, event: &Event) {
+        let Ok(view) = self.handle.latest() else { return };
+        let state = view.state();
+        let Some(record) = state.table().record(partition).filter(|record| !record.is_settled()) else {
+            if self.driven.remove(&partition).is_some() {
+                self.timers.stop(partition);
+                self.count();
+            }
+            return;
+        };
+        let policy = self.config.policy;
+        let driven = self.driven.entry(partition).or_insert_with(|| Driven {
+            machine: Controller::new(policy),
+            asked: BTreeSet::new(),
+            proposed: BTreeSet::new(),
+        });
+        let outputs = driven.machine.handle(record, event);
+        self.count();
+        for output in outputs {
+            match output {
+                Output::SetTimer(timer) => self.timers.set(partition, timer),
+                Output::Send(request) => self.send(state, record, request),
+                Output::Propose(command) => self.propose(command),
+            }
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a monitor's numbers are floats")]
+    fn count(&self) {
+        metrics::gauge!("cutover_controllers").set(self.driven.len() as f64);
+    }
+
+    fn send(&mut self, state: &ControlPlaneState, record: &PartitionRecord, request: Request) {
+        let Some(store) = state.stores().get(request.store).cloned() else {
+            tracing::warn!(partition = %record.partition, store = %request.store, "the log does not know this store");
+            return;
+        };
+        let Some(driven) = self.driven.get_mut(&request.partition) else { return };
+        let calls = self.calls.entry(request.store).or_default();
+        if *calls >= self.config.calls_per_store || !driven.asked.insert(request.clone()) {
+            return;
+        }
+        *calls += 1;
+        let source = match &request.body {
+            Body::Prepare(prepare) => prepare.source.and_then(|source| state.stores().get(source)),
+            _ => None,
+        };
+        let call = Call {
+            request: request.clone(),
+            store,
+            source: source.map(|source| source.facts.endpoints.clone()),
+        };
+        let (stores, deadline) = (Arc::clone(&self.stores), self.config.deadline);
+        self.under_way.spawn(async move {
+            let answer = tokio::time::timeout(deadline, stores.ask(call)).await;
+            Done::Answered(request, answer.unwrap_or_else(|_| Err(format!("no answer within {deadline:?}"))))
+        });
+    }
+
+    fn propose(&mut self, command: Command) {
+        let Some(driven) = self.driven.get_mut(&command.partition) else { return };
+        if self.proposals >= PROPOSALS_MAX || !driven.proposed.insert(command.clone()) {
+            return;
+        }
+        self.proposals += 1;
+        if let Transition::Abort { why, .. } = &command.transition {
+            tracing::warn!(partition = %command.partition, %why, "the move is to be aborted");
+            metrics::counter!("cutover_controller_aborts_total", "reason" => why.to_string()).increment(1);
+        }
+        let handle = self.handle.clone();
+        self.under_way.spawn(async move {
+            let entry = ControlPlaneEntry::OwnershipTransition(command.clone());
+            let outcome = tokio::time::timeout(PROPOSAL, handle.propose(entry, None)).await;
+            tracing::debug!(%command, ?outcome, "proposed");
+            Done::Proposed(command)
+        });
+    }
+}
+
+async fn next(feed: &mut Option<mpsc::Receiver<FeedItem>>) -> Option<FeedItem> {
+    match feed {
+        Some(feed) => feed.recv().await,
+        None => core::future::pending().await,
+    }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => core::future::pending().await,
+    }
+}
