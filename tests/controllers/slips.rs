@@ -139,7 +139,11 @@ async fn many_partitions_move_within_the_bound_of_calls() {
         node.until(partition, "it is opened", PartitionRecord::is_settled).await;
         let before = node.record(partition).unwrap().migration;
         // The table has as many in flight as its caps allow: the others are begun when some have arrived.
-        while node.record(partition).unwrap().migration == before {
+        for attempt in 0.. {
+            if node.record(partition).unwrap().migration != before {
+                break;
+            }
+            assert!(attempt < 2_000, "nothing arrives, so {partition} cannot begin");
             node.begin(partition, B).await;
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
