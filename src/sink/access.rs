@@ -110,7 +110,12 @@ impl SinkAccess {
         metrics::counter!("cutover_refused_total", "reason" => "denied").increment(1);
         let (has, needs) = (listed(&has, "no role"), listed(may, "a role that there is not"));
         let message = format!("{identity} has {has}, {call} needs {needs}");
-        Err(Problem { code: Code::PermissionDenied, message, why: Why::Denied(v1::Denied { identity, needs }) }.into())
+        Err(Problem {
+            code: Code::PermissionDenied,
+            message,
+            why: Why::Denied(v1::Denied { identity, needs }),
+        }
+        .into())
     }
 }
 

@@ -222,7 +222,6 @@ mod tests {
     /// A store that stopped because of a defect does not look like one that was asked to.
     #[tokio::test]
     async fn a_panic_of_the_storage_ends_whoever_waits_for_it() {
-        #[expect(clippy::panic, reason = "what is tested")]
         let task = tokio::spawn(async {
             outcome(tokio::task::spawn_blocking(|| -> u8 { panic!("a defect") }).await)
         });

@@ -119,7 +119,8 @@ fn answer(effects: Vec<Effect>) -> Result<Effect, Status> {
 
 /// The addresses of a source, as the log could have them; `None` if there are none.
 fn endpoints(wire: &[String]) -> Result<Option<StoreEndpoints>, Status> {
-    let wrong = |error: &dyn core::fmt::Display| Status::invalid_argument(format!("source_endpoints: {error}"));
+    let wrong =
+        |error: &dyn core::fmt::Display| Status::invalid_argument(format!("source_endpoints: {error}"));
     let all: Result<Vec<Address>, _> = wire.iter().cloned().map(Address::try_from).collect();
     let all = all.map_err(|error| wrong(&error))?;
     if all.is_empty() {

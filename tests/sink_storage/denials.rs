@@ -55,7 +55,9 @@ async fn denied(client: &mut SinkClient<Channel>, call: &str, subject: &str) -> 
             client.read(from(subject, read)).await.err()
         }
         "Prepare" => client.prepare(from(subject, prepare(SOURCE, 1, None))).await.err(),
-        "Seal" => client.seal(from(subject, v1::SinkSealRequest { target: at, ..Default::default() })).await.err(),
+        "Seal" => {
+            client.seal(from(subject, v1::SinkSealRequest { target: at, ..Default::default() })).await.err()
+        }
         "Watermark" => {
             let asked = v1::SinkWatermarkRequest { target: at, ..Default::default() };
             client.watermark(from(subject, asked)).await.err()
@@ -64,8 +66,12 @@ async fn denied(client: &mut SinkClient<Channel>, call: &str, subject: &str) -> 
             let asked = v1::SinkEvidenceRequest { target: at, ..Default::default() };
             client.evidence(from(subject, asked)).await.err()
         }
-        "End" => client.end(from(subject, v1::SinkEndRequest { target: at, ..Default::default() })).await.err(),
-        "Drop" => client.drop(from(subject, v1::SinkDropRequest { target: at, ..Default::default() })).await.err(),
+        "End" => {
+            client.end(from(subject, v1::SinkEndRequest { target: at, ..Default::default() })).await.err()
+        }
+        "Drop" => {
+            client.drop(from(subject, v1::SinkDropRequest { target: at, ..Default::default() })).await.err()
+        }
         "Export" => {
             let asked = v1::SinkExportRequest { target: at, ..Default::default() };
             client.export(from(subject, asked)).await.err()

@@ -4,7 +4,7 @@ use super::disk::Disk;
 use super::pull::{PARTITION, SOURCE, TARGET, storage};
 use super::twin::{ME, SETUP, STORE};
 use cutover::core::fence::{Enforcement, Refusal, Stuck};
-use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement};
+use cutover::core::ids::{Epoch, MigrationId, Placement};
 use cutover::node::proto::sink::refused;
 use cutover::node::proto::v1::sink_client::SinkClient;
 use cutover::node::proto::v1::{self, SinkTarget};
@@ -16,6 +16,7 @@ use cutover::sink::sources::GrpcSources;
 use cutover::sink::storage::{Beginning, Storage};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tonic::Code;
 use tonic::transport::{Channel, Server};
@@ -231,9 +232,9 @@ async fn a_late_prepare_leads_no_pull_elsewhere() {
     assert_eq!(caught.expect("the pull goes on from the source").position, 2);
 }
 
-/// A disk whose syncs wait while somebody holds its lock.
+/// A disk whose syncs wait while it is told to hang.
 #[derive(Clone, Debug, Default)]
-struct Hanging(Disk, Arc<std::sync::Mutex<()>>);
+struct Hanging(Disk, Arc<AtomicBool>);
 
 impl redb::StorageBackend for Hanging {
     fn len(&self) -> std::io::Result<u64> {
@@ -249,7 +250,9 @@ impl redb::StorageBackend for Hanging {
     }
 
     fn sync_data(&self) -> std::io::Result<()> {
-        drop(self.1.lock().unwrap());
+        while self.1.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         self.0.sync_data()
     }
 
@@ -264,16 +267,17 @@ async fn a_store_whose_disk_hangs_answers_in_time() {
     let disk = Hanging::default();
     let storage = Storage::create_on(disk.clone(), ME, SETUP, &Beginning::EMPTY).unwrap();
     let (_, mut client) = serve_with(storage, SinkAccess::plain(), Duration::from_millis(100)).await;
-    let hangs = disk.1.lock().unwrap();
+    disk.1.store(true, Ordering::Relaxed);
     let calls = async {
         let prepared = client.prepare(prepare(STORE, 1, None)).await.unwrap_err();
         let asked = v1::SinkDescribeRequest { partition: Some(PARTITION.0) };
         (prepared, client.describe(asked).await.unwrap_err())
     };
-    let (prepared, described) = tokio::time::timeout(DEADLINE, calls).await.expect("answers");
+    let answers = tokio::time::timeout(DEADLINE, calls).await;
+    disk.1.store(false, Ordering::Relaxed);
+    let (prepared, described) = answers.expect("answers");
     for status in [prepared, described] {
         assert_eq!(status.code(), Code::Unknown);
         assert!(status.message().contains("no answer within 100ms"), "{status:?}");
     }
-    drop(hangs);
 }
