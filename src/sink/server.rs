@@ -3,7 +3,7 @@
 use super::access::SinkAccess;
 use super::driver::{NoAnswer, SinkHandle};
 use super::mover::Mover;
-use super::sources::GrpcSources;
+use super::sources::{GrpcSources, MESSAGE_BYTES_MAX};
 use super::storage::{Effect, SinkIdentity};
 use crate::core::control_plane::{Address, StoreEndpoints, StoreIdentity, StoreKind};
 use crate::core::fence::{Claim, Enforcement, Input, Read, Reply, Request, Row};
@@ -15,9 +15,6 @@ use core::future::Future;
 use core::time::Duration;
 use std::sync::Arc;
 use tonic::{Response, Status};
-
-/// Most bytes of a message: a chunk, and what a copy remembers of writes, or one row that is larger than a chunk.
-pub const MESSAGE_BYTES_MAX: usize = 32 << 20;
 
 /// What a store says of itself.
 #[derive(Clone, PartialEq, Eq, Debug)]

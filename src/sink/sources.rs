@@ -1,7 +1,6 @@
 //! Other stores as sources of copies, asked by gRPC.
 
 use super::mover::{NoChunk, Sources};
-use super::server::MESSAGE_BYTES_MAX;
 use crate::core::control_plane::{Address, StoreEndpoints};
 use crate::core::fence::{Body, Chunk, Export, Request};
 use crate::core::ids::{PartitionId, Placement};
@@ -13,6 +12,9 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tonic::transport::{Channel, Endpoint};
+
+/// Most bytes of a message: a chunk, and what a copy remembers of writes, or one row that is larger than a chunk.
+pub const MESSAGE_BYTES_MAX: usize = 32 << 20;
 
 /// A connection being opened. The error is the message.
 pub type Connecting = Pin<Box<dyn Future<Output = Result<Channel, String>> + Send>>;
