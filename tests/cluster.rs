@@ -65,6 +65,12 @@ mod recordings;
 mod returned;
 #[path = "cluster/scale.rs"]
 mod scale;
+#[path = "cluster/sink_moves.rs"]
+mod sink_moves;
+#[path = "cluster/sink_process.rs"]
+mod sink_process;
+#[path = "cluster/sinks.rs"]
+mod sinks;
 #[path = "cluster/starts.rs"]
 mod starts;
 #[path = "cluster/stores.rs"]

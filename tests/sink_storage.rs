@@ -20,6 +20,8 @@ mod asked;
 mod cases;
 #[path = "sink_storage/damage.rs"]
 mod damage;
+#[path = "sink_storage/denials.rs"]
+mod denials;
 #[path = "sink_storage/directory.rs"]
 mod directory;
 #[path = "support/disk.rs"]
@@ -28,6 +30,8 @@ mod disk;
 mod law;
 #[path = "sink_storage/pull.rs"]
 mod pull;
+#[path = "sink_storage/refusals.rs"]
+mod refusals;
 #[path = "sink_storage/served.rs"]
 mod served;
 #[expect(dead_code, reason = "the tests of the machines use all of it")]

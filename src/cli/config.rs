@@ -1,93 +1,18 @@
 //! A node's configuration: one TOML file. An unknown key is an error.
 
+use super::config_file::{ConfigError, TlsSection, at_least_one, not_exposed, read};
 use crate::core::control_plane::{
-    Address, ClusterVoterIdentity, Endpoints, IdentityError, Registered, Subjects, SubjectsError,
+    Address, ClusterVoterIdentity, Endpoints, Registered, Subjects, SubjectsError,
 };
 use crate::core::ids::{DirectoryId, NodeId};
-use crate::core::migration::{Policy, PolicyError};
+use crate::core::migration::Policy;
 use crate::core::raft::{Config, NodeLimits, Peer};
-use crate::node::driver::{DriverConfig, Queues, Timing, TimingError};
+use crate::node::driver::{DriverConfig, Queues, Timing};
 use crate::node::server::{Access, PeerRule, PortLimits, Role};
-use crate::node::tls::{Security, Tls, TlsError, TlsFiles};
+use crate::node::tls::Security;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use thiserror::Error;
-
-/// Why a configuration file cannot be used. Each message names the file or key, the value found, and what was
-/// expected.
-#[derive(Debug, Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// Path of the configuration file.
-        path: PathBuf,
-        /// The error of the file system.
-        source: std::io::Error,
-    },
-    /// The file is not valid TOML, or has an unknown key, a missing key or a value of the wrong type.
-    #[error("{}: {found}", path.display())]
-    Toml {
-        /// Path of the configuration file.
-        path: PathBuf,
-        /// The parser's message with its line number, on one line.
-        found: String,
-    },
-    /// A timer in `[timing]` is out of range or contradicts another.
-    #[error("[timing]: {0}")]
-    Timing(#[from] TimingError),
-    /// A value in `[policy]` is out of range.
-    #[error("[policy]: {0}")]
-    Policy(#[from] PolicyError),
-    /// A certificate subject in `[roles]` cannot be parsed.
-    #[error("[roles]: {0}")]
-    Roles(#[from] SubjectsError),
-    /// `identity` is not a valid certificate subject.
-    #[error("identity: {0}")]
-    Identity(#[from] IdentityError),
-    /// A file named in `[tls]` cannot be read or used.
-    #[error("[tls]: {0}")]
-    Tls(#[from] TlsError),
-    /// `identity` differs from the subject of the node's certificate.
-    #[error("identity is {found}, the certificate's subject is {expected}")]
-    OtherIdentity {
-        /// The value of `identity` in the file.
-        found: ClusterVoterIdentity,
-        /// The subject of the node's certificate.
-        expected: ClusterVoterIdentity,
-    },
-    /// A port that is not on the loopback address has no TLS, and `insecure` is not set.
-    #[error(
-        "{what} listens on {address} without certificates: expected a [tls] section, a loopback address, or \
-         insecure = true"
-    )]
-    Insecure {
-        /// The key of the port: `listen.peer` or `listen.client`.
-        what: &'static str,
-        /// The address of the port.
-        address: SocketAddr,
-    },
-    /// A key that is not set by hand any more.
-    #[error(
-        "{key}: remove this key; the identities of the cluster and of the data directory are drawn when they are made"
-    )]
-    Gone {
-        /// The key in the file.
-        key: &'static str,
-    },
-    /// A number is out of its range.
-    #[error("{what} is {found}, expected {expected}")]
-    Range {
-        /// The key in the file.
-        what: &'static str,
-        /// The value in the file.
-        found: u64,
-        /// The range that is allowed, as text.
-        expected: &'static str,
-    },
-}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -131,16 +56,6 @@ struct Listen {
 struct Advertise {
     peer: Option<Address>,
     client: Address,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TlsSection {
-    ca: PathBuf,
-    cert: PathBuf,
-    key: PathBuf,
-    /// Certificates that the authority has revoked.
-    crl: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -226,14 +141,7 @@ impl NodeConfig {
 
     fn of(file: File) -> Result<Self, ConfigError> {
         check(&file)?;
-        let security = match &file.tls {
-            Some(tls) => {
-                let TlsSection { ca, cert, key, crl } = tls.clone();
-                let files = TlsFiles { ca, cert, key, crl };
-                Security::Mutual(Arc::new(Tls::load(files)?))
-            }
-            None => Security::Plain,
-        };
+        let security = TlsSection::security(file.tls.as_ref())?;
         let identity = identity(&file, &security)?;
         let subjects = match &file.roles.peer {
             Some(text) => Some(Subjects::parse(text)?),
@@ -275,7 +183,7 @@ impl NodeConfig {
     /// # Errors
     /// [`ConfigError`]
     pub fn load_access(path: &Path) -> Result<Access, ConfigError> {
-        Ok(access(&read(path)?.roles)?)
+        Ok(access(&read::<File>(path)?.roles)?)
     }
 
     /// The identity and limits of the node with this data directory.
@@ -291,13 +199,6 @@ impl NodeConfig {
     }
 }
 
-fn read(path: &Path) -> Result<File, ConfigError> {
-    let text =
-        std::fs::read_to_string(path).map_err(|source| ConfigError::Io { path: path.to_owned(), source })?;
-    toml::from_str(&text)
-        .map_err(|error| ConfigError::Toml { path: path.to_owned(), found: on_one_line(&error, &text) })
-}
-
 fn check(file: &File) -> Result<(), ConfigError> {
     if file.node == 0 {
         return Err(ConfigError::Range { what: "node", found: 0, expected: "1 to 255" });
@@ -308,7 +209,7 @@ fn check(file: &File) -> Result<(), ConfigError> {
         }
     }
     let seconds = |seconds: u64| usize::try_from(seconds).unwrap_or(usize::MAX);
-    for (what, found) in [
+    at_least_one(&[
         ("queues.inbox", file.queues.inbox),
         ("queues.requests", file.queues.requests),
         ("queues.batches", file.queues.batches),
@@ -322,20 +223,9 @@ fn check(file: &File) -> Result<(), ConfigError> {
         ("limits.message_bytes", file.limits.message_bytes),
         ("limits.watch_idle_s", seconds(file.limits.watch_idle_s)),
         ("limits.backup_s", seconds(file.limits.backup_s)),
-    ] {
-        if found == 0 {
-            return Err(ConfigError::Range { what, found: 0, expected: "at least 1" });
-        }
-    }
-    if file.tls.is_none() && !file.insecure {
-        let ports = [("listen.peer", file.listen.peer), ("listen.client", Some(file.listen.client))];
-        for (what, address) in ports {
-            if let Some(address) = address.filter(|address| !address.ip().is_loopback()) {
-                return Err(ConfigError::Insecure { what, address });
-            }
-        }
-    }
-    Ok(())
+    ])?;
+    let ports = [("listen.peer", file.listen.peer), ("listen.client", Some(file.listen.client))];
+    not_exposed(file.tls.is_some() || file.insecure, &ports)
 }
 
 fn identity(file: &File, security: &Security) -> Result<ClusterVoterIdentity, ConfigError> {
@@ -363,13 +253,6 @@ fn access(roles: &Roles) -> Result<Access, SubjectsError> {
         }
     }
     Ok(Access { roles: rules })
-}
-
-/// The message of a TOML error with its line number. `toml`'s own display spans several lines.
-fn on_one_line(error: &toml::de::Error, text: &str) -> String {
-    let line = error.span().map(|span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
-    let message = error.message().lines().collect::<Vec<_>>().join(" ");
-    line.map_or_else(|| message.clone(), |line| format!("line {line}: {message}"))
 }
 
 #[cfg(test)]

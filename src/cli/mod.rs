@@ -1,6 +1,6 @@
-//! The operator's commands: run a node, found a cluster, administer it, back it up, restore or recover it.
+//! The operator's commands: run a node, found a cluster, administer it, back it up, restore or recover it; run a store.
 //!
-//! May import: `cutover_report`, `core`, `node`, `client`.
+//! May import: `cutover_report`, `core`, `node`, `sink`, `sink::storage`, `client`.
 
 #![allow(
     clippy::disallowed_types,
@@ -12,16 +12,20 @@
 
 mod backup;
 mod config;
+mod config_file;
 mod connect;
 mod ctl;
 mod init;
 mod metrics;
 mod ports;
+mod process;
 mod recover;
 mod reload;
 mod serve;
+mod sink;
 
-pub use config::{ConfigError, NodeConfig};
+pub use config::NodeConfig;
+pub use config_file::ConfigError;
 
 use clap::Subcommand;
 
@@ -34,6 +38,9 @@ pub enum Verb {
     Init(init::Args),
     /// Run a node until SIGTERM or Ctrl-C
     Serve(serve::Args),
+    /// Create or run a store, which holds the data of partitions
+    #[command(subcommand)]
+    Sink(sink::What),
     /// Administer a cluster and move partitions
     Ctl(ctl::Args),
     /// Save the committed state of a cluster to a file
@@ -65,6 +72,7 @@ pub fn run(verb: Verb) -> u8 {
     let done = match verb {
         Verb::Init(args) => init::run(&args),
         Verb::Serve(args) => serve::run(&args),
+        Verb::Sink(what) => sink::run(&what),
         Verb::Ctl(args) => ctl::run(args),
         Verb::Backup(args) => backup::run(&args),
         Verb::Restore(args) => recover::restore(&args),

@@ -11,9 +11,10 @@ use crate::node::tls::Security;
 use core::time::Duration;
 use tokio::sync::watch;
 use tonic::transport::Server;
+use tonic::transport::server::Router;
 use tower::layer::util::{Identity, Stack};
 
-fn builder(limits: PortLimits) -> Server<Stack<CountCalls, Identity>> {
+pub(super) fn builder(limits: PortLimits) -> Server<Stack<CountCalls, Identity>> {
     Server::builder()
         .layer(CountCalls)
         .max_concurrent_streams(limits.streams_per_connection)
@@ -22,7 +23,7 @@ fn builder(limits: PortLimits) -> Server<Stack<CountCalls, Identity>> {
         .http2_max_header_list_size(16 << 10)
 }
 
-async fn stopped(mut stopping: watch::Receiver<bool>) {
+pub(super) async fn stopped(mut stopping: watch::Receiver<bool>) {
     let _gone = stopping.wait_for(|stop| *stop).await;
 }
 
@@ -77,6 +78,19 @@ pub(super) fn health(handle: &Handle, stopping: watch::Receiver<bool>) -> Health
     service
 }
 
+/// With both versions of the reflection service: older tools know only v1alpha.
+pub(super) fn reflected<L>(router: Router<L>) -> Router<L> {
+    let describe =
+        || tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS);
+    match (describe().build_v1(), describe().build_v1alpha()) {
+        (Ok(later), Ok(earlier)) => router.add_service(later).add_service(earlier),
+        (Err(error), _) | (_, Err(error)) => {
+            tracing::warn!(%error, "gRPC reflection is not available");
+            router
+        }
+    }
+}
+
 pub(super) async fn run_clients(
     listener: Listener,
     security: Security,
@@ -90,16 +104,7 @@ pub(super) async fn run_clients(
         move |who: &ClusterVoterIdentity| access.role(&Caller::Holder(who.clone())) == Some(Role::Admin);
     let incoming = listener.incoming(security, limits, privileged);
     let router = client_services(&mut builder(limits), service, limits.message_bytes).add_service(health);
-    // Both versions of the reflection service: older tools know only v1alpha.
-    let describe =
-        || tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS);
-    let router = match (describe().build_v1(), describe().build_v1alpha()) {
-        (Ok(later), Ok(earlier)) => router.add_service(later).add_service(earlier),
-        (Err(error), _) | (_, Err(error)) => {
-            tracing::warn!(%error, "gRPC reflection is not available");
-            router
-        }
-    };
+    let router = reflected(router);
     let ended = router.serve_with_incoming_shutdown(incoming, stopped(stopping)).await;
     if let Err(error) = ended {
         tracing::error!(%error, "the port for clients failed");

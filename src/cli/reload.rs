@@ -1,22 +1,20 @@
-//! Takes changed certificates and roles of a running node into use.
+//! Takes changed certificates and roles of a running process into use.
 
-use super::NodeConfig;
-use super::config::ConfigError;
-use crate::node::server::SharedAccess;
+use super::ConfigError;
 use crate::node::tls::{Security, TlsError};
 use core::time::Duration;
-use std::path::PathBuf;
 use tokio::signal::unix::Signal;
 
 /// How often the files are checked for changes.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// What a running node reads again.
+/// Reads the roles of the configuration file, and takes them into use. Returns whether they differ from those before.
+pub(super) type Roles = dyn Fn() -> Result<bool, ConfigError> + Send + Sync;
+
+/// What a running process reads again.
 pub(super) struct Reload {
-    /// The configuration file, for its roles.
-    pub(super) config: PathBuf,
     pub(super) security: Security,
-    pub(super) access: SharedAccess,
+    pub(super) roles: Box<Roles>,
 }
 
 impl Reload {
@@ -43,7 +41,7 @@ impl Reload {
     }
 
     fn roles(&self) -> Result<(), ConfigError> {
-        if self.access.replace(NodeConfig::load_access(&self.config)?) {
+        if (self.roles)()? {
             tracing::info!("loaded new roles");
         }
         Ok(())

@@ -3,6 +3,7 @@
 use super::init::{founder, store_failed};
 use super::metrics::publish;
 use super::ports::{health, run_clients, run_peers};
+use super::process::{GRACE, Logging, fitting, runtime, signals};
 use super::reload::Reload;
 use super::{Failed, NodeConfig, exit};
 use crate::core::control_plane::{
@@ -12,7 +13,7 @@ use crate::core::raft::{Config, Durable, Peer};
 use crate::node::driver::{Engine, Environment, FileRecorder, Handle, Recorder, Stopped, Transport};
 use crate::node::server::{
     Certificates, GrpcIntroducer, GrpcTransport, Introducer, LargeMessages, Listener, Parts, PeerAddresses,
-    PeerService, PortLimits, RemovalNotice, Running, Runs, SharedAccess, Streams, start,
+    PeerService, RemovalNotice, Running, Runs, SharedAccess, Streams, start,
 };
 use crate::node::store::{Store, StoreError, draw_id};
 use crate::node::tls::Security;
@@ -22,7 +23,7 @@ use rand_chacha::rand_core::SeedableRng as _;
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::runtime::{self, Runtime};
+use tokio::runtime;
 use tokio::sync::watch;
 
 /// The options of `serve`.
@@ -43,26 +44,19 @@ pub struct Args {
     /// Write a flight recording of this node to a ring of files in DIR; `cutover replay` replays it
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
-    /// Log level for stderr (error, warn, info, debug, trace), or a filter by module
-    #[arg(long, value_name = "FILTER", default_value = "info")]
-    log: String,
-    /// Log one JSON object per line
-    #[arg(long)]
-    log_json: bool,
+    #[command(flatten)]
+    logging: Logging,
 }
 
 /// Threads of the engine, its disk and its peers. Clients have others, so that no number of their calls delays a
 /// heartbeat or a write to the disk.
 const CONSENSUS: usize = 2;
-/// How long the runtime waits for open connections at shutdown.
-const GRACE: Duration = Duration::from_secs(2);
-
 pub(super) fn run(args: &Args) -> Result<(), Failed> {
     let config = NodeConfig::load(&args.config).map_err(|error| Failed::new(exit::USAGE, error))?;
     if args.check_config {
         return check(&config);
     }
-    log(&args.log, args.log_json)?;
+    args.logging.begin()?;
     let (store, durable) = open(&config)?;
     let recorder = args.record.as_deref().map(FileRecorder::new).transpose();
     let recorder = recorder.map_err(|error| Failed::new(exit::DATA, error))?;
@@ -72,16 +66,6 @@ pub(super) fn run(args: &Args) -> Result<(), Failed> {
     clients.shutdown_timeout(GRACE);
     consensus.shutdown_timeout(GRACE);
     ended
-}
-
-/// A runtime with threads of its own. `threads`: as many as processors for `None`.
-fn runtime(name: &str, threads: Option<usize>) -> Result<Runtime, Failed> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    if let Some(threads) = threads {
-        builder.worker_threads(threads);
-    }
-    let runtime = builder.thread_name(name).enable_all().build();
-    runtime.map_err(|error| Failed::new(exit::INTERNAL, format!("no runtime: {error}")))
 }
 
 fn check(config: &NodeConfig) -> Result<(), Failed> {
@@ -103,14 +87,6 @@ fn check(config: &NodeConfig) -> Result<(), Failed> {
     println!("security  {}", if matches!(config.security, Security::Plain) { "none" } else { "mutual TLS" });
     println!("the configuration is valid");
     Ok(())
-}
-
-fn log(filter: &str, json: bool) -> Result<(), Failed> {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter)
-        .map_err(|error| Failed::new(exit::USAGE, format!("--log {filter:?}: {error}")))?;
-    let subscriber = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
-    let set = if json { subscriber.json().try_init() } else { subscriber.with_ansi(false).try_init() };
-    set.map_err(|error| Failed::new(exit::INTERNAL, error))
 }
 
 /// Opens the data directory. If it does not exist and the node has peers, makes an empty one: the node then waits to be
@@ -204,7 +180,7 @@ async fn serve(
     let clients = clients.map_err(|error| Failed::new(exit::INTERNAL, error))?;
     let clients = clients.map_err(|error| listen(error.to_string()))?;
     publish(config.metrics).await?;
-    let limits = fitting(&config)?;
+    let limits = fitting(config.limits, 1 + u64::from(config.peer.is_some()))?;
     let access = SharedAccess::from(config.access.clone());
     let (addresses, removal) = (PeerAddresses::default(), RemovalNotice::default());
     let raft = config.raft(store.identity().directory);
@@ -242,8 +218,7 @@ async fn serve(
     }
     let health = health(&handle, stopping.clone());
     let service = service.with(limits.timeouts(), limits.watches(config.driver.queues.watchers), removal);
-    let reload =
-        Reload { config: path.to_owned(), security: config.security.clone(), access: access.clone() };
+    let reload = reload(path, config.security.clone(), access.clone());
     let serving = run_clients(clients, config.security.clone(), limits, service, health, access, stopping);
     runtime.spawn(serving);
     // Handled before the node says that it serves.
@@ -264,6 +239,12 @@ async fn serve(
     };
     let _listeners = stop.send(true);
     ended(stopped)
+}
+
+fn reload(path: &Path, security: Security, access: SharedAccess) -> Reload {
+    let file = path.to_owned();
+    let roles = move || Ok(access.replace(NodeConfig::load_access(&file)?));
+    Reload { security, roles: Box::new(roles) }
 }
 
 fn environment(raft: Config, recorder: Option<FileRecorder>) -> Environment {
@@ -307,39 +288,4 @@ async fn transfer_leadership(handle: &Handle, limit: Duration) {
         Ok(Err(failure)) => tracing::info!(%failure, "stops without a leadership transfer"),
         Err(_) => tracing::info!("stops without a leadership transfer: it took too long"),
     }
-}
-
-/// Returns at the first SIGTERM or SIGINT.
-async fn signals() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        biased;
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-}
-
-/// Raises the number of descriptors that the process may open to what the system allows, and fits the limits to it.
-fn fitting(config: &NodeConfig) -> Result<PortLimits, Failed> {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok();
-    let descriptors = if raised { maximum } else { current }.unwrap_or(u64::MAX);
-    let ports = 1 + u64::from(config.peer.is_some());
-    let few = || format!("the process may open {descriptors} files, too few to serve {ports} ports");
-    let limits = config.limits.fitting(ports, descriptors).ok_or_else(|| Failed::new(exit::USAGE, few()))?;
-    if limits != config.limits {
-        tracing::warn!(
-            descriptors,
-            connections = limits.connections,
-            half_open = limits.half_open,
-            "limits.connections or limits.half_open is more than the process may open files: lowered"
-        );
-    }
-    Ok(limits)
 }

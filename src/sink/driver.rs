@@ -1,13 +1,13 @@
 //! Runs a [`Storage`] behind a bounded queue. What arrives while a group is committed is the next group.
 
 use super::storage::{Effect, Storage, StorageError};
-use crate::core::fence::{Body, Durable, Input, Request};
+use crate::core::fence::{AppliedIds, Body, Chunk, Durable, Input, Request};
 use crate::core::ids::{PartitionId, Placement};
 use metrics::{counter, histogram};
 use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
 /// How much waits before a store's disk.
@@ -17,7 +17,8 @@ pub struct QueueLimits {
     pub group_max: usize,
     /// The most inputs in the queue.
     pub inputs_max: usize,
-    /// The most bytes of keys and values in the queue and in the group that is committed, in KiB. A chunk larger than all of it has it alone.
+    /// The most bytes of keys, values and remembered writes in the queue and in the group that is committed, in KiB. A chunk larger than all
+    /// of it has it alone.
     pub kib_max: u32,
 }
 
@@ -51,6 +52,8 @@ enum Job {
         partition: PartitionId,
         answer: oneshot::Sender<Option<Durable>>,
     },
+    /// Ends the store. What comes after it in the queue has no answer.
+    Stop,
 }
 
 /// Hands inputs to a running store. Clones share it; the store stops, and closes its file, when the last is gone.
@@ -62,7 +65,8 @@ pub struct SinkHandle {
     kib_max: u32,
 }
 
-/// Starts a store. The task ends when no handle is left, or with the error of the disk.
+/// Starts a store. The task ends when it is stopped or no handle is left, and with the error of the disk. If the storage panics, so does the
+/// task: that is a defect, and whoever waits for the task has to end loudly.
 pub fn start(storage: Storage, limits: QueueLimits) -> (SinkHandle, JoinHandle<Result<(), StorageError>>) {
     let (jobs, queue) = mpsc::channel(limits.inputs_max.max(1));
     let kib_max = limits.kib_max.max(1);
@@ -110,13 +114,32 @@ impl SinkHandle {
         self.jobs.send(Job::Look { partition, answer }).await.map_err(|_| NoAnswer::Stopped)?;
         answered.await.map_err(|_| NoAnswer::Stopped)
     }
+
+    /// Has the store end, and close its file, once all that was handed over before is answered. Other handles may live on.
+    pub async fn stop(&self) {
+        // It may have stopped already.
+        let _gone = self.jobs.send(Job::Stop).await;
+    }
+}
+
+/// The bytes of a write that is remembered: serial and position.
+const REMEMBERED_WRITE: usize = 16;
+/// The bytes of a session whose writes are remembered, beside these: its id, its last position, what it has forgotten.
+const REMEMBERED_SESSION: usize = 24;
+
+/// The bytes of the write ids that the first chunk of a copy brings.
+fn remembered(chunk: &Chunk) -> usize {
+    let session = |(_, window): (_, &crate::core::fence::Window)| {
+        REMEMBERED_SESSION + REMEMBERED_WRITE * window.applied.len()
+    };
+    chunk.applied.as_ref().map_or(0, |applied: &AppliedIds| applied.sessions().map(session).sum())
 }
 
 /// The size of what a client or a mover sends, in KiB, rounded up.
 fn kib(input: &Input) -> u32 {
     let bytes = match input {
         Input::Request(Request { body: Body::Write(write), .. }) => write.mutation.bytes(),
-        Input::Request(Request { body: Body::Chunk(chunk), .. }) => chunk.bytes(),
+        Input::Request(Request { body: Body::Chunk(chunk), .. }) => chunk.bytes() + remembered(chunk),
         Input::Request(_) | Input::Apply(_) | Input::Trim { .. } | Input::Stuck { .. } => 0,
     };
     u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX)
@@ -128,7 +151,9 @@ async fn run(
     mut queue: mpsc::Receiver<Job>,
     group_max: usize,
 ) -> Result<(), StorageError> {
-    while let Some(first) = queue.recv().await {
+    let mut stopping = false;
+    while !stopping {
+        let Some(first) = queue.recv().await else { break };
         let (mut inputs, mut waiting) = (Vec::new(), Vec::new());
         let mut next = Some(first);
         while let Some(job) = next {
@@ -142,6 +167,10 @@ async fn run(
                     inputs.push((partition, input));
                     waiting.push((answer, _room));
                 }
+                Job::Stop => {
+                    stopping = true;
+                    break;
+                }
             }
             next = if inputs.len() < group_max { queue.try_recv().ok() } else { None };
         }
@@ -153,8 +182,7 @@ async fn run(
             let effects = storage.perform(&inputs);
             (storage, effects)
         });
-        // A panic in there is a bug; what is on disk is then whatever it is, and nobody is answered.
-        let Ok((back, effects)) = performed.await else { return Ok(()) };
+        let (back, effects) = outcome(performed.await);
         storage = back;
         histogram!("cutover_sink_group_seconds").record(began.elapsed());
         counter!("cutover_sink_groups_total").increment(1);
@@ -172,5 +200,63 @@ async fn run(
             }
         }
     }
-    tokio::task::spawn_blocking(move || storage.close()).await.unwrap_or(Ok(()))
+    drop(queue);
+    outcome(tokio::task::spawn_blocking(move || storage.close()).await)
+}
+
+/// What a blocking task returned. Its panic goes on here: what is on disk is then whatever it is, and an end without a word would look like
+/// a store that was asked to stop.
+fn outcome<T>(ended: Result<T, JoinError>) -> T {
+    match ended {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(Box::new(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::fence::{Frontier, Key, Row, Value};
+    use crate::core::ids::{Incarnation, MigrationId, Position, Serial, SessionId, WriteId};
+
+    /// A store that stopped because of a defect does not look like one that was asked to.
+    #[tokio::test]
+    async fn a_panic_of_the_storage_ends_whoever_waits_for_it() {
+        let task = tokio::spawn(async {
+            outcome(tokio::task::spawn_blocking(|| -> u8 { panic!("a defect") }).await)
+        });
+        let ended = task.await.unwrap_err();
+        assert!(ended.is_panic(), "{ended:?}");
+        let panic = ended.into_panic();
+        let told = panic.downcast_ref::<String>();
+        assert!(told.is_some_and(|told| told.contains("a defect")), "{told:?}");
+    }
+
+    /// The first chunk of a copy brings what is remembered of writes, which may be more than its rows are.
+    #[test]
+    fn the_write_ids_of_a_chunk_take_room_in_the_queue() {
+        let (key, value) = (Key::try_from(&b"key"[..]).unwrap(), Value::try_from(&[7; 2045][..]).unwrap());
+        let chunk = |applied| Chunk {
+            migration: MigrationId(1),
+            source: Incarnation(1),
+            after: Frontier::Nothing,
+            from: Position::ZERO,
+            through: Frontier::Everything,
+            position: Position(9),
+            changes: Vec::new(),
+            rows: vec![(key.clone(), Row { value: value.clone(), position: Position(1) })],
+            applied,
+        };
+        let takes = |applied| {
+            let (store, partition) = (Placement(1), PartitionId(1));
+            kib(&Input::Request(Request { store, partition, body: Body::Chunk(chunk(applied)) }))
+        };
+        let mut applied = AppliedIds::new();
+        for number in 0..640 {
+            let id = WriteId { session: SessionId(1 + number / 64), serial: Serial(1 + number % 64) };
+            applied.remember(id, Position(number + 1), 4096, 64);
+        }
+        assert_eq!((takes(None), takes(Some(AppliedIds::new()))), (2, 2));
+        assert_eq!(takes(Some(applied)), 13, "2,048 bytes of a row, 640 writes of 16, 10 sessions of 24");
+    }
 }

@@ -6,6 +6,7 @@
 //! | `driver.rs` | the queue before it: what arrives during a commit is the next group |
 //! | `mover.rs` | pulls the copies that this store is told to make |
 //! | `server.rs`, `access.rs` | the service `Sink`, and who may make which call of it |
+//! | `sources.rs` | the same service of other stores, which copies are pulled from |
 //!
 //! May import: `core::ids`, `core::fence`, `core::control_plane`, `node::proto`, `node::server`, `sink::storage`.
 
@@ -17,4 +18,6 @@ pub mod driver;
 pub mod mover;
 #[cfg(not(madsim))]
 pub mod server;
+#[cfg(not(madsim))]
+pub mod sources;
 pub mod storage;

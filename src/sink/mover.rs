@@ -96,7 +96,15 @@ impl<S: Sources> Mover<S> {
                 tracing::warn!(%partition, %migration, %error, "a pull ended with its store");
             }
         });
+        // A pull that has ended is of no use any more: if a late request has it begin again, it finds out again.
+        pulls.retain(|_, pull| !pull.task.is_finished());
         pulls.insert(partition, Pull { migration, task });
+    }
+
+    /// How many pulls are known: those that run, and those that have ended since the last one began.
+    #[must_use]
+    pub fn known(&self) -> usize {
+        self.pulls.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Performs what the store wants done beyond its disk, as far as it is the mover's.

@@ -1,29 +1,39 @@
-//! The service `Sink` (`sink.proto`) around a running store, and the same service of other stores as sources of copies.
+//! The service `Sink` (`sink.proto`) around a running store.
 
 use super::access::SinkAccess;
 use super::driver::{NoAnswer, SinkHandle};
-use super::mover::{Mover, NoChunk, Sources};
+use super::mover::Mover;
+use super::sources::{GrpcSources, MESSAGE_BYTES_MAX};
 use super::storage::{Effect, SinkIdentity};
-use crate::core::fence::{Chunk, Claim, Enforcement, Export, Frontier, Input, Read, Reply, Request, Row};
-use crate::core::ids::{PartitionId, Placement};
+use crate::core::control_plane::{Address, StoreEndpoints, StoreIdentity, StoreKind};
+use crate::core::fence::{Claim, Enforcement, Input, Read, Reply, Request, Row};
+use crate::core::ids::PartitionId;
 use crate::node::proto::Malformed;
-use crate::node::proto::sink::{SinkCall, frontier_of, refused, status};
-use crate::node::proto::v1::{self, sink_client::SinkClient, sink_server};
+use crate::node::proto::sink::{SinkCall, frontier_of, status};
+use crate::node::proto::v1::{self, sink_server};
+use core::future::Future;
 use core::time::Duration;
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use tonic::transport::{Channel, Endpoint};
+use std::sync::Arc;
 use tonic::{Response, Status};
 
-/// Most bytes of a message: a chunk, and what a copy remembers of writes, or one row that is larger than a chunk.
-pub const MESSAGE_BYTES_MAX: usize = 32 << 20;
+/// What a store says of itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Description {
+    /// Its number, and the incarnation of its directory.
+    pub identity: SinkIdentity,
+    /// Whether it checks tokens.
+    pub enforcement: Enforcement,
+    /// What software it is.
+    pub kind: StoreKind,
+    /// Who it is to the log.
+    pub known_as: StoreIdentity,
+}
 
 /// The service of one store. Clones share it.
 #[derive(Clone)]
 pub struct SinkService {
     sink: SinkHandle,
-    identity: SinkIdentity,
-    enforcement: Enforcement,
+    description: Arc<Description>,
     mover: Arc<Mover<GrpcSources>>,
     sources: Arc<GrpcSources>,
     access: SinkAccess,
@@ -35,12 +45,12 @@ impl SinkService {
     #[must_use]
     pub fn new(
         sink: SinkHandle,
-        (identity, enforcement): (SinkIdentity, Enforcement),
+        description: Description,
         (mover, sources): (Arc<Mover<GrpcSources>>, Arc<GrpcSources>),
         access: SinkAccess,
         deadline: Duration,
     ) -> Self {
-        Self { sink, identity, enforcement, mover, sources, access, deadline }
+        Self { sink, description: Arc::new(description), mover, sources, access, deadline }
     }
 
     /// The service as tonic serves it, with its bound of messages.
@@ -51,34 +61,69 @@ impl SinkService {
             .max_encoding_message_size(MESSAGE_BYTES_MAX)
     }
 
-    /// Checks the caller, hands the request to the store, has the mover do its part, and returns what the caller is answered.
+    /// Waits for the store, as long as a call may take.
+    async fn within<T>(&self, asked: impl Future<Output = Result<T, NoAnswer>>) -> Result<T, Status> {
+        let answer = tokio::time::timeout(self.deadline, asked).await;
+        let answer = answer.map_err(|_| unknown(format_args!("no answer within {:?}", self.deadline)))?;
+        answer.map_err(unanswered)
+    }
+
+    /// Checks the caller, and hands the request to the store. `source`: where the source of the copy is reached that the request may begin. It
+    /// counts only if a pull begins: a late request, which the store refuses, does not lead the pull of a later one elsewhere.
+    async fn ask<T>(
+        &self,
+        name: &'static str,
+        request: tonic::Request<T>,
+        call: impl FnOnce(T) -> Result<(SinkCall, Option<StoreEndpoints>), Status>,
+    ) -> Result<Effect, Status> {
+        self.access.allow(name, request.extensions(), request.metadata())?;
+        let (call, source) = call(request.into_inner())?;
+        let request = Request::try_from(call).map_err(malformed)?;
+        let partition = request.partition;
+        let effects = self.within(self.sink.ask(partition, Input::Request(request))).await?;
+        for effect in &effects {
+            if let (Effect::Pull { source: from, .. }, Some(endpoints)) = (effect, &source) {
+                self.sources.learn(*from, endpoints);
+            }
+        }
+        self.mover.perform(partition, &effects);
+        answer(effects)
+    }
+
     async fn call<T>(
         &self,
         name: &'static str,
         request: tonic::Request<T>,
         call: impl FnOnce(T) -> SinkCall,
     ) -> Result<Effect, Status> {
-        self.access.allow(name, request.extensions(), request.metadata())?;
-        let request = Request::try_from(call(request.into_inner())).map_err(malformed)?;
-        let partition = request.partition;
-        let asked = tokio::time::timeout(self.deadline, self.sink.ask(partition, Input::Request(request)));
-        let effects =
-            asked.await.map_err(|_| unknown(format_args!("no answer within {:?}", self.deadline)))?;
-        let effects = effects.map_err(unanswered)?;
-        self.mover.perform(partition, &effects);
-        let answer = effects.into_iter().find(|effect| !matches!(effect, Effect::Pull { .. }));
-        match answer {
-            Some(
-                Effect::Reply(Reply::Refused { refusal, .. }) | Effect::Chunk { chunk: Err(refusal), .. },
-            ) => {
-                metrics::counter!("cutover_sink_refused_total").increment(1);
-                Err(status(&refusal))
-            }
-            Some(Effect::Halt(halt)) => Err(Status::internal(format!("the partition has halted: {halt:?}"))),
-            Some(answer) => Ok(answer),
-            None => Err(Status::internal("the store has no answer: found none, expected one")),
-        }
+        self.ask(name, request, |wire| Ok((call(wire), None))).await
     }
+}
+
+/// What the caller is answered.
+fn answer(effects: Vec<Effect>) -> Result<Effect, Status> {
+    let answer = effects.into_iter().find(|effect| !matches!(effect, Effect::Pull { .. }));
+    match answer {
+        Some(Effect::Reply(Reply::Refused { refusal, .. }) | Effect::Chunk { chunk: Err(refusal), .. }) => {
+            metrics::counter!("cutover_sink_refused_total").increment(1);
+            Err(status(&refusal))
+        }
+        Some(Effect::Halt(halt)) => Err(Status::internal(format!("the partition has halted: {halt:?}"))),
+        Some(answer) => Ok(answer),
+        None => Err(Status::internal("the store has no answer: found none, expected one")),
+    }
+}
+
+/// The addresses of a source, as the log could have them; `None` if there are none.
+fn endpoints(wire: &[String]) -> Result<Option<StoreEndpoints>, Status> {
+    let wrong =
+        |error: &dyn core::fmt::Display| Status::invalid_argument(format!("source_endpoints: {error}"));
+    let all: Result<Vec<Address>, _> = wire.iter().cloned().map(Address::try_from).collect();
+    let all = all.map_err(|error| wrong(&error))?;
+    if all.is_empty() {
+        return Ok(None);
+    }
+    StoreEndpoints::try_from(all).map(Some).map_err(|error| wrong(&error))
 }
 
 fn malformed(error: Malformed) -> Status {
@@ -102,6 +147,10 @@ fn other(answer: &Effect) -> Status {
 macro_rules! stated {
     ($self:ident, $request:ident, $call:ident, $reply:ident) => {{
         let answer = $self.call(stringify!($call), $request, SinkCall::$call).await?;
+        stated!(answer, $reply)
+    }};
+    ($answer:ident, $reply:ident) => {{
+        let answer = $answer;
         let Effect::Reply(Reply::$reply(statement)) = answer else { return Err(other(&answer)) };
         Ok(Response::new(Claim::from(statement).into()))
     }};
@@ -133,13 +182,12 @@ impl sink_server::Sink for SinkService {
         &self,
         request: tonic::Request<v1::SinkPrepareRequest>,
     ) -> Result<Response<v1::Prepared>, Status> {
-        // Only a caller that may prepare says where a source is.
-        self.access.allow("Prepare", request.extensions(), request.metadata())?;
-        let wire = request.get_ref();
-        if let Some(source) = wire.source.filter(|_| !wire.source_endpoints.is_empty()) {
-            self.sources.learn(Placement(source), &wire.source_endpoints);
-        }
-        stated!(self, request, Prepare, Prepared)
+        let prepare = |wire: v1::SinkPrepareRequest| {
+            let source = endpoints(&wire.source_endpoints)?;
+            Ok((SinkCall::Prepare(wire), source))
+        };
+        let answer = self.ask("Prepare", request, prepare).await?;
+        stated!(answer, Prepared)
     }
 
     async fn seal(
@@ -198,7 +246,7 @@ impl sink_server::Sink for SinkService {
     ) -> Result<Response<v1::SinkDescribeResponse>, Status> {
         self.access.allow("Describe", request.extensions(), request.metadata())?;
         let known = match request.get_ref().partition {
-            Some(partition) => self.sink.look(PartitionId(partition)).await.map_err(unanswered)?,
+            Some(partition) => self.within(self.sink.look(PartitionId(partition))).await?,
             None => None,
         };
         let copy = known.map(|durable| v1::SinkCopy {
@@ -209,113 +257,14 @@ impl sink_server::Sink for SinkService {
             frontier: durable.copy().map(|copy| frontier_of(copy.frontier())),
             finished: durable.copy().is_some_and(|copy| copy.finished()),
         });
+        let Description { identity, enforcement, kind, known_as } = &*self.description;
         Ok(Response::new(v1::SinkDescribeResponse {
-            store: self.identity.store.0,
-            incarnation: self.identity.incarnation.0,
-            enforces: self.enforcement == Enforcement::Tokens,
+            store: identity.store.0,
+            incarnation: identity.incarnation.0,
+            enforces: *enforcement == Enforcement::Tokens,
             copy,
+            kind: kind.to_string(),
+            identity: known_as.to_string(),
         }))
-    }
-}
-
-/// How a connection to a store is made: with which certificates, if any.
-pub type Connect = dyn Fn(&str) -> Result<Channel, String> + Send + Sync;
-
-/// Other stores, asked by gRPC. Where a store is comes with each request to prepare a copy.
-pub struct GrpcSources {
-    connect: Box<Connect>,
-    deadline: Duration,
-    known: Mutex<BTreeMap<Placement, Source>>,
-}
-
-/// Where a store is reached, and the connections to it.
-struct Source {
-    endpoints: Vec<String>,
-    /// The endpoint that is asked next.
-    next: usize,
-    channel: Option<Channel>,
-}
-
-impl GrpcSources {
-    /// Knows no store yet. No call takes longer than `deadline`.
-    #[must_use]
-    pub fn new(connect: Box<Connect>, deadline: Duration) -> Self {
-        Self { connect, deadline, known: Mutex::default() }
-    }
-
-    /// Without certificates: for tests, and for ports on one machine.
-    #[must_use]
-    pub fn plain(deadline: Duration) -> Self {
-        let connect = |endpoint: &str| {
-            let made =
-                Endpoint::from_shared(format!("http://{endpoint}")).map_err(|error| error.to_string())?;
-            Ok(made.connect_lazy())
-        };
-        Self::new(Box::new(connect), deadline)
-    }
-
-    /// Where a store is reached from now on.
-    pub fn learn(&self, store: Placement, endpoints: &[String]) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.get(&store).is_none_or(|source| source.endpoints != endpoints) {
-            known.insert(store, Source { endpoints: endpoints.to_vec(), next: 0, channel: None });
-        }
-    }
-
-    /// The connection to a store. A connection that failed is made anew, to the next endpoint.
-    fn channel(&self, store: Placement) -> Result<Channel, String> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let source = known.get_mut(&store).ok_or_else(|| format!("nobody has said where {store} is"))?;
-        if let Some(channel) = &source.channel {
-            return Ok(channel.clone());
-        }
-        let endpoint = source.endpoints.get(source.next).ok_or_else(|| format!("{store} has no endpoint"))?;
-        let channel = (self.connect)(endpoint)?;
-        source.channel = Some(channel.clone());
-        Ok(channel)
-    }
-
-    fn failed(&self, store: Placement) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(source) = known.get_mut(&store) {
-            source.channel = None;
-            source.next = (source.next + 1) % source.endpoints.len().max(1);
-        }
-    }
-}
-
-impl Sources for GrpcSources {
-    async fn export(
-        &self,
-        source: Placement,
-        partition: PartitionId,
-        export: Export,
-    ) -> Result<Chunk, NoChunk> {
-        let channel = self.channel(source).map_err(NoChunk::Unreachable)?;
-        let mut client = SinkClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
-        let target = Some(v1::SinkTarget { store: source.0, partition: partition.0 });
-        let after: &Frontier = &export.after;
-        let asked = v1::SinkExportRequest {
-            target,
-            migration: export.migration.0,
-            after: Some(frontier_of(after)),
-            position: export.position.0,
-            limit: export.limit,
-        };
-        let answer = tokio::time::timeout(self.deadline, client.export(asked)).await;
-        let unreachable = |why: String| {
-            self.failed(source);
-            NoChunk::Unreachable(why)
-        };
-        match answer {
-            Ok(Ok(chunk)) => {
-                Chunk::try_from(chunk.into_inner()).map_err(|error| NoChunk::Unreachable(error.to_string()))
-            }
-            Ok(Err(status)) => match refused(&status) {
-                Some(refusal) => Err(NoChunk::Refused(refusal)),
-                None => Err(unreachable(crate::node::proto::reasons(&status))),
-            },
-            Err(_) => Err(unreachable(format!("no answer within {:?}", self.deadline))),
-        }
     }
 }

@@ -26,9 +26,14 @@ fn pour(at: SocketAddr, bytes: &[u8]) {
 }
 
 fn pours(node: &Node, seed: u64) {
+    pour_everything(&[node.peer, node.client, node.metrics], seed);
+}
+
+/// Writes bytes of several kinds to these ports.
+pub fn pour_everything(ports: &[SocketAddr], seed: u64) {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    for at in [node.peer, node.client, node.metrics] {
+    for at in ports.iter().copied() {
         let mut bytes = vec![0; 1 << 20];
         random.fill_bytes(&mut bytes);
         pour(at, &bytes);

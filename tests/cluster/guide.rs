@@ -49,6 +49,9 @@ fn the_guides_commands_do_what_it_says() {
     // What the page says of the steps.
     for words in [
         "founded cluster ",
+        "created store af-1 (D/",
+        "serves store=D",
+        "a store runs in data/af-1",
         "Active(A)",
         "loaded new certificates subject=CN=n2,",
         "gw1 is refused",

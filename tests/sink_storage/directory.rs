@@ -1,10 +1,10 @@
 //! Directories: whose they are, and who may open them.
 
 use super::twin::{ME, SETUP, STORE};
-use cutover::core::fence::{Body, Input, Prepare, Request};
+use cutover::core::fence::{Body, Enforcement, Input, Prepare, Request};
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, NodeId, PartitionId, Placement};
 use cutover::node::store::{Store, StoreError};
-use cutover::sink::storage::{Beginning, Effect, SinkIdentity, Storage, StorageError};
+use cutover::sink::storage::{Beginning, Effect, Setup, SinkIdentity, Storage, StorageError};
 use std::path::Path;
 
 fn created(path: &Path) -> Storage {
@@ -33,6 +33,26 @@ fn another_stores_directory_is_refused_and_untouched() {
     Storage::open(directory.path(), STORE, SETUP).unwrap();
 }
 
+/// A store that gave a receipt, and checks no tokens from then on, would take writes that the receipt excludes.
+#[test]
+fn whether_tokens_are_checked_stays_as_it_was_created() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("data");
+    let timed = Setup { enforcement: Enforcement::Nothing, ..SETUP };
+    let known_as = "CN=eu-1,O=example store 7".to_owned();
+    let beginning = Beginning { known_as, ..Beginning::EMPTY };
+    Storage::create(&path, ME, timed, &beginning).unwrap().close().unwrap();
+    let error = Storage::open(&path, STORE, SETUP).map(|_| ()).unwrap_err();
+    assert!(
+        error.to_string().ends_with("data: found a store that cannot seal, expected one that can be sealed"),
+        "{error}"
+    );
+    Storage::open(&path, STORE, timed).unwrap().close().unwrap();
+    let storage = Storage::open_any(&path, SETUP.limits).unwrap();
+    assert_eq!((storage.identity(), storage.enforcement()), (ME, Enforcement::Nothing));
+    assert_eq!(*storage.beginning(), beginning);
+}
+
 #[test]
 fn a_directory_in_use_is_refused() {
     let directory = tempfile::tempdir().unwrap();
@@ -57,7 +77,8 @@ fn a_store_and_a_node_do_not_open_each_others_directory() {
     let directory = tempfile::tempdir().unwrap();
     created(directory.path()).close().unwrap();
     let error = Store::open(directory.path(), NodeId(1)).map(|_| ()).unwrap_err();
-    assert!(error.to_string().contains("found"), "{error}");
+    assert!(matches!(error, StoreError::OfASink { .. }), "{error}");
+    assert!(!error.to_string().contains("wipe"), "it holds data: {error}");
     Storage::open(directory.path(), STORE, SETUP).unwrap();
 }
 
@@ -66,8 +87,12 @@ fn a_store_and_a_node_do_not_open_each_others_directory() {
 fn a_store_that_begins_later_is_closed_to_what_was() {
     let directory = tempfile::tempdir().unwrap();
     let (known, unknown) = (PartitionId(1), PartitionId(2));
-    let beginning =
-        Beginning { migration: MigrationId(5), epoch: Epoch(3), partitions: [(known, Epoch(9))].into() };
+    let beginning = Beginning {
+        migration: MigrationId(5),
+        epoch: Epoch(3),
+        partitions: [(known, Epoch(9))].into(),
+        ..Beginning::EMPTY
+    };
     let prepare = |partition, migration| {
         let body = Body::Prepare(Prepare { migration, closed_through: Epoch(4), source: None, keep: None });
         (partition, Input::Request(Request { store: STORE, partition, body }))

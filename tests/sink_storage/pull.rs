@@ -8,7 +8,7 @@ use cutover::core::fence::{
 use cutover::core::ids::{
     Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Serial, SessionId, WriteId,
 };
-use cutover::sink::driver::{QueueLimits, SinkHandle, start};
+use cutover::sink::driver::{NoAnswer, QueueLimits, SinkHandle, start};
 use cutover::sink::mover::{Mover, NoChunk, PullOptions, Sources};
 use cutover::sink::storage::{Beginning, Effect, Setup, SinkIdentity, Storage};
 use std::path::Path;
@@ -205,4 +205,39 @@ async fn a_store_that_stops_answers_what_it_took() {
     running.await.unwrap().unwrap();
     let position = storage(&at, SOURCE).fence(PARTITION).unwrap().durable().copy().unwrap().position();
     assert_eq!(position, Position(20));
+}
+
+/// Whoever still has a handle of a store that was told to stop gets no answer, and keeps nothing open.
+#[tokio::test]
+async fn a_store_that_is_told_to_stop_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path().join("source");
+    let (source, running) = start(storage(&at, SOURCE), QueueLimits::default());
+    let _created = reply(&source, prepare(1, None)).await;
+    assert!(matches!(write(&source, &mut Random(1), 1).await, Reply::Applied { .. }));
+    source.stop().await;
+    source.stop().await;
+    running.await.unwrap().unwrap();
+    let ended = source.request(PARTITION, prepare(1, None)).await;
+    assert_eq!((ended, source.look(PARTITION).await), (Err(NoAnswer::Stopped), Err(NoAnswer::Stopped)));
+    let again = storage(&at, SOURCE);
+    assert_eq!(again.fence(PARTITION).unwrap().durable().copy().unwrap().position(), Position(1));
+}
+
+/// A store that lives long has many pulls behind it.
+#[tokio::test]
+async fn pulls_that_have_ended_are_forgotten() {
+    let directory = tempfile::tempdir().unwrap();
+    let (source, _running) = start(storage(&directory.path().join("source"), SOURCE), QueueLimits::default());
+    let mover = Mover::new(source.clone(), Arc::new(Near(source, AtomicU64::new(0))), options());
+    // The store has no copy of these: each pull ends at once.
+    (1..=50).for_each(|partition| mover.pull(PartitionId(partition), MigrationId(1), SOURCE));
+    assert_eq!(mover.known(), 50, "none has run yet");
+    let pruned = async {
+        while mover.known() > 1 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            mover.pull(PARTITION, MigrationId(1), SOURCE);
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), pruned).await.expect("one pull that is known");
 }

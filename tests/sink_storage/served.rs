@@ -1,17 +1,22 @@
 //! The service of a store: a partition moves between two of them over sockets, by its calls alone.
 
+use super::disk::Disk;
 use super::pull::{PARTITION, SOURCE, TARGET, storage};
+use super::twin::{ME, SETUP, STORE};
 use cutover::core::fence::{Enforcement, Refusal, Stuck};
-use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement};
+use cutover::core::ids::{Epoch, MigrationId, Placement};
 use cutover::node::proto::sink::refused;
 use cutover::node::proto::v1::sink_client::SinkClient;
 use cutover::node::proto::v1::{self, SinkTarget};
 use cutover::sink::access::SinkAccess;
 use cutover::sink::driver::{QueueLimits, start};
 use cutover::sink::mover::{Mover, PullOptions};
-use cutover::sink::server::{GrpcSources, SinkService};
+use cutover::sink::server::{Description, SinkService};
+use cutover::sink::sources::GrpcSources;
+use cutover::sink::storage::{Beginning, Storage};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tonic::Code;
 use tonic::transport::{Channel, Server};
@@ -20,14 +25,26 @@ const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Serves a store on loopback. Returns its address and a client.
 async fn serve(path: &Path, store: Placement) -> (String, SinkClient<Channel>) {
-    let storage = storage(path, store);
-    let identity = storage.identity();
+    serve_with(storage(path, store), SinkAccess::plain(), DEADLINE).await
+}
+
+/// Serves a store to those who have a role, with a deadline of its own.
+pub async fn serve_with(
+    storage: Storage,
+    access: SinkAccess,
+    deadline: Duration,
+) -> (String, SinkClient<Channel>) {
+    let description = Description {
+        identity: storage.identity(),
+        enforcement: Enforcement::Tokens,
+        kind: "reference".parse().unwrap(),
+        known_as: "CN=eu-1,O=example store 7".parse().unwrap(),
+    };
     let (sink, _running) = start(storage, QueueLimits::default());
     let sources = Arc::new(GrpcSources::plain(DEADLINE));
     let options = PullOptions { items_max: 8, poll: Duration::from_millis(1), ..PullOptions::default() };
     let mover = Arc::new(Mover::new(sink.clone(), Arc::clone(&sources), options));
-    let access = SinkAccess::plain();
-    let service = SinkService::new(sink, (identity, Enforcement::Tokens), (mover, sources), access, DEADLINE);
+    let service = SinkService::new(sink, description, (mover, sources), access, deadline);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let incoming = tonic::transport::server::TcpIncoming::from(listener);
@@ -38,11 +55,11 @@ async fn serve(path: &Path, store: Placement) -> (String, SinkClient<Channel>) {
     (address, client)
 }
 
-fn target(store: Placement) -> Option<SinkTarget> {
+pub fn target(store: Placement) -> Option<SinkTarget> {
     Some(SinkTarget { store: store.0, partition: PARTITION.0 })
 }
 
-fn prepare(store: Placement, migration: u64, source: Option<&str>) -> v1::SinkPrepareRequest {
+pub fn prepare(store: Placement, migration: u64, source: Option<&str>) -> v1::SinkPrepareRequest {
     v1::SinkPrepareRequest {
         target: target(store),
         migration,
@@ -53,7 +70,7 @@ fn prepare(store: Placement, migration: u64, source: Option<&str>) -> v1::SinkPr
     }
 }
 
-fn put(
+pub fn put(
     store: Placement,
     (session, serial): (u64, u64),
     token: u64,
@@ -131,6 +148,8 @@ async fn a_partition_moves_from_store_to_store_by_calls_alone() {
         source.describe(v1::SinkDescribeRequest { partition: Some(PARTITION.0) }).await.unwrap().into_inner();
     let copy = gone.copy.unwrap();
     assert_eq!((copy.position, copy.sealed_through, gone.store, gone.incarnation), (None, 2, SOURCE.0, 7));
+    let said = (gone.enforces, gone.kind.as_str(), gone.identity.as_str());
+    assert_eq!(said, (true, "reference", "CN=eu-1,O=example store 7"));
 }
 
 #[tokio::test]
@@ -186,56 +205,79 @@ async fn a_target_says_why_its_copy_cannot_go_on() {
     assert_eq!(why, (MigrationId(2), Stuck::NoSource));
 }
 
-/// Every refusal that a store can give arrives as it was.
-#[test]
-fn refusals_arrive_as_they_were() {
-    use cutover::core::fence::{ChunkFault, Frontier, Key, Measure, Value};
-    use cutover::core::ids::{Position, Serial, SessionId, WriteId};
-    let (key, value) =
-        (Key::try_from(b"\xff\0k".as_slice()).unwrap(), Value::try_from(b"v".as_slice()).unwrap());
-    let (have, named) = (MigrationId(3), MigrationId(2));
-    let all = [
-        Refusal::WrongStore { have: Placement(1), named: Placement(2) },
-        Refusal::WrongPartition { have: PartitionId(1), named: PartitionId(2) },
-        Refusal::UnknownPartition { store: Placement(9) },
-        Refusal::OlderMigration { have, named },
-        Refusal::OtherCopy { have, named },
-        Refusal::OtherSource { have: Incarnation(1), named: Incarnation(2) },
-        Refusal::Sealed { through: Epoch(5), token: Epoch(4) },
-        Refusal::Closed { through: Epoch(5), token: Epoch(4) },
-        Refusal::Elsewhere {
-            have: Frontier::Through(key.clone()),
-            at: Position(3),
-            after: Frontier::Nothing,
-            from: Position(4),
-        },
-        Refusal::Finished { migration: have },
-        Refusal::TooLong { what: Measure::Items, have: 9, limit: 8 },
-        Refusal::TooLong { what: Measure::Bytes, have: 9, limit: 8 },
-        Refusal::Malformed(ChunkFault::Backwards),
-        Refusal::Malformed(ChunkFault::Changes),
-        Refusal::Malformed(ChunkFault::Rows),
-        Refusal::Malformed(ChunkFault::Ids),
-        Refusal::Incomplete { have: Frontier::Through(key) },
-        Refusal::Incomplete { have: Frontier::Everything },
-        Refusal::Trimmed { oldest: Position(7), asked: Position(6) },
-        Refusal::Stuck { migration: have, why: Stuck::Trimmed },
-        Refusal::Stuck { migration: have, why: Stuck::OtherSource },
-        Refusal::Stuck { migration: have, why: Stuck::NoSource },
-        Refusal::NothingNew { position: Position(7) },
-        Refusal::Differs { found: Some(value) },
-        Refusal::Differs { found: None },
-        Refusal::Behind { have: Position(1), asked: Position(2) },
-        Refusal::NotSealed { have: Epoch(1), asked: Epoch(2) },
-        Refusal::CannotSeal { store: Placement(3) },
-        Refusal::Forgotten { id: WriteId { session: SessionId(1), serial: Serial(2) } },
-        Refusal::Busy { limit: 8 },
-        Refusal::Halted { store: Placement(3) },
-    ];
-    for refusal in all {
-        let status = cutover::node::proto::sink::status(&refusal);
-        assert_eq!(status.message(), refusal.to_string());
-        assert_eq!(refused(&status), Some(refusal));
+/// A prepare that was on its way for long is refused, and does not lead the pull of a later one to where the source was then.
+#[tokio::test]
+async fn a_late_prepare_leads_no_pull_elsewhere() {
+    let directory = tempfile::tempdir().unwrap();
+    let (at, mut source) = serve(&directory.path().join("a"), SOURCE).await;
+    let (_, mut there) = serve(&directory.path().join("b"), TARGET).await;
+    source.prepare(prepare(SOURCE, 1, None)).await.unwrap();
+    there.prepare(prepare(TARGET, 2, Some(&at))).await.unwrap();
+    source.write(put(SOURCE, (1, 1), 2, "key", "value")).await.unwrap();
+    caught_up(&mut there, 1).await;
+    let late = there.prepare(prepare(TARGET, 1, Some("127.0.0.1:9"))).await.unwrap_err();
+    let (have, named) = (MigrationId(2), MigrationId(1));
+    assert_eq!(refused(&late), Some(Refusal::OlderMigration { have, named }));
+    for (endpoints, told) in [
+        (vec!["nowhere"], "source_endpoints: an address is host:port with a port from 1 to 65535"),
+        (vec!["a:1", "a:2", "a:3", "a:4", "a:5"], "source_endpoints: a store has 1 to 4 endpoints, found 5"),
+    ] {
+        let source_endpoints = endpoints.into_iter().map(str::to_owned).collect();
+        let wrong = v1::SinkPrepareRequest { source_endpoints, ..prepare(TARGET, 3, Some(&at)) };
+        let refused = there.prepare(wrong).await.unwrap_err();
+        assert_eq!((refused.code(), refused.message()), (Code::InvalidArgument, told));
     }
-    assert_eq!(refused(&tonic::Status::unavailable("nobody")), None);
+    source.write(put(SOURCE, (1, 2), 2, "key", "later")).await.unwrap();
+    let caught = tokio::time::timeout(DEADLINE, caught_up(&mut there, 2)).await;
+    assert_eq!(caught.expect("the pull goes on from the source").position, 2);
+}
+
+/// A disk whose syncs wait while it is told to hang.
+#[derive(Clone, Debug, Default)]
+struct Hanging(Disk, Arc<AtomicBool>);
+
+impl redb::StorageBackend for Hanging {
+    fn len(&self) -> std::io::Result<u64> {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+        self.0.read(offset, out)
+    }
+
+    fn set_len(&self, length: u64) -> std::io::Result<()> {
+        self.0.set_len(length)
+    }
+
+    fn sync_data(&self) -> std::io::Result<()> {
+        while self.1.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.0.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+        self.0.write(offset, data)
+    }
+}
+
+/// No call waits longer for a disk than its deadline, one that only looks no more than the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_whose_disk_hangs_answers_in_time() {
+    let disk = Hanging::default();
+    let storage = Storage::create_on(disk.clone(), ME, SETUP, &Beginning::EMPTY).unwrap();
+    let (_, mut client) = serve_with(storage, SinkAccess::plain(), Duration::from_millis(100)).await;
+    disk.1.store(true, Ordering::Relaxed);
+    let calls = async {
+        let prepared = client.prepare(prepare(STORE, 1, None)).await.unwrap_err();
+        let asked = v1::SinkDescribeRequest { partition: Some(PARTITION.0) };
+        (prepared, client.describe(asked).await.unwrap_err())
+    };
+    let answers = tokio::time::timeout(DEADLINE, calls).await;
+    disk.1.store(false, Ordering::Relaxed);
+    let (prepared, described) = answers.expect("answers");
+    for status in [prepared, described] {
+        assert_eq!(status.code(), Code::Unknown);
+        assert!(status.message().contains("no answer within 100ms"), "{status:?}");
+    }
 }

@@ -55,6 +55,9 @@ enum Verb {
     /// Run a node until it is stopped
     #[command(disable_help_flag = true)]
     Serve(sibling::Passed),
+    /// Create or run a store, which holds the data of partitions
+    #[command(disable_help_flag = true)]
+    Sink(sibling::Passed),
     /// Administer a cluster, and move partitions
     #[command(disable_help_flag = true)]
     Ctl(sibling::Passed),
@@ -94,6 +97,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Verb::History(args) => history::run(&args),
         Verb::Init(args) => sibling::operate("init", &args),
         Verb::Serve(args) => sibling::operate("serve", &args),
+        Verb::Sink(args) => sibling::operate("sink", &args),
         Verb::Ctl(args) => sibling::operate("ctl", &args),
         Verb::Backup(args) => sibling::operate("backup", &args),
         Verb::Restore(args) => sibling::operate("restore", &args),

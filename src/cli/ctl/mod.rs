@@ -13,7 +13,7 @@ use super::{Failed, Format};
 use crate::client::Client;
 use crate::core::control_plane::{PartitionName, StoreName};
 use crate::core::ids::{PartitionId, Placement};
-use crate::node::proto::PartitionSelector;
+use crate::node::proto::{PartitionSelector, v1};
 use print::Out;
 
 /// The options of `ctl`.
@@ -83,7 +83,7 @@ impl core::str::FromStr for Named {
 
 /// A store on the command line: its name, or its number as `A` to `Z`, `P26` or `26`.
 #[derive(Clone, Debug)]
-enum At {
+pub(super) enum At {
     Number(Placement),
     Name(StoreName),
 }
@@ -100,6 +100,14 @@ impl core::str::FromStr for At {
 }
 
 impl At {
+    /// The store, which the log is asked for.
+    pub(super) async fn store(&self, client: &Client) -> Result<v1::Store, Failed> {
+        match self {
+            Self::Number(number) => stores::at(client, *number).await,
+            Self::Name(name) => stores::find(client, name).await,
+        }
+    }
+
     /// The number of the store, which the log is asked for if this is a name.
     async fn placement(&self, client: &Client) -> Result<Placement, Failed> {
         match self {

@@ -84,13 +84,25 @@ async fn stores(client: &Client) -> Result<v1::ListStoresResponse, Failed> {
 }
 
 /// The store of a name.
-async fn find(client: &Client, name: &StoreName) -> Result<v1::Store, Failed> {
+pub(super) async fn find(client: &Client, name: &StoreName) -> Result<v1::Store, Failed> {
+    one(client, name, |store| store.name == name.as_ref()).await
+}
+
+/// The store of a number.
+pub(super) async fn at(client: &Client, number: Placement) -> Result<v1::Store, Failed> {
+    one(client, &number, |store| store.store == number.0).await
+}
+
+async fn one(
+    client: &Client,
+    asked: &dyn core::fmt::Display,
+    is: impl Fn(&v1::Store) -> bool,
+) -> Result<v1::Store, Failed> {
     let all = stores(client).await?.stores;
     let names: Vec<_> = all.iter().map(|store| store.name.clone()).collect();
-    let found = all.into_iter().find(|store| store.name == name.as_ref());
-    found.ok_or_else(|| {
+    all.into_iter().find(is).ok_or_else(|| {
         let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        Failed::new(exit::REFUSED, format!("the log has no store {name}, it has {known}"))
+        Failed::new(exit::REFUSED, format!("the log has no store {asked}, it has {known}"))
     })
 }
 

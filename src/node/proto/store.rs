@@ -16,6 +16,20 @@ fn texts(endpoints: &StoreEndpoints) -> Vec<String> {
     endpoints.iter().map(ToString::to_string).collect()
 }
 
+impl TryFrom<v1::Store> for StoreFacts {
+    type Error = Malformed;
+
+    fn try_from(wire: v1::Store) -> Result<Self, Malformed> {
+        Ok(Self {
+            guarantee: guarantee(wire.guarantee)?,
+            name: StoreName::try_from(wire.name)?,
+            kind: StoreKind::try_from(wire.kind)?,
+            endpoints: endpoints(wire.endpoints)?,
+            identity: StoreIdentity::try_from(wire.identity)?,
+        })
+    }
+}
+
 impl TryFrom<Change> for StoreChange {
     type Error = Malformed;
 

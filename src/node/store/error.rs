@@ -85,6 +85,14 @@ pub enum StoreError {
         /// What was expected instead of the error.
         expected: &'static str,
     },
+    /// The directory is that of a store that holds data, which must not be wiped to make a node of it.
+    #[error(
+        "{place} belongs to a store that holds data: found a table `sink`, expected the data directory of a node"
+    )]
+    OfASink {
+        /// Path of the directory, or "the backend".
+        place: String,
+    },
     /// A batch that cannot be read back after writing, which is a bug of the caller. Nothing was written.
     #[error("{place} refuses the batch: {what}: found {found}, expected {expected}")]
     Refused {

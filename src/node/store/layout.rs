@@ -29,6 +29,8 @@ const FORMAT_5: u32 = 5;
 /// The value under `format` in layout 1: a CRC-32, where layout 2 has eight bytes of XXH3, and the number.
 const FORMAT_1: [u8; 5] = [0xc6, 0xb2, 0xb8, 0xb7, 1];
 
+/// A table that the file of a store that holds data has, and that of a node has not.
+const OF_A_SINK: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("sink");
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 pub(super) const SNAPSHOT: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("snapshot");
 pub(super) const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
@@ -109,7 +111,11 @@ impl<'a> Reader<'a> {
         let transaction = database.redb.begin_read().map_err(place.redb("read"))?;
         match transaction.open_table(META) {
             Ok(meta) => Ok(Some(Self { place, transaction, meta })),
-            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(TableError::TableDoesNotExist(_)) => match transaction.open_table(OF_A_SINK) {
+                Err(TableError::TableDoesNotExist(_)) => Ok(None),
+                Ok(_) => Err(StoreError::OfASink { place: place.0.clone() }),
+                Err(error) => Err(place.redb("read")(error)),
+            },
             Err(error) => Err(place.redb("read")(error)),
         }
     }

@@ -1,6 +1,7 @@
 //! Errors of a store's directory. Each message is one line: the place, what was found, what was expected.
 
 use super::SinkIdentity;
+use crate::core::fence::Enforcement;
 use crate::node::store::StoreError;
 use thiserror::Error;
 
@@ -16,6 +17,16 @@ pub enum StorageError {
         found: SinkIdentity,
         /// The store that opened it.
         expected: crate::core::ids::Placement,
+    },
+    /// The directory was created for a store that checks tokens, and is opened as one that does not, or the other way round.
+    #[error("{place}: found a store that {}, expected one that {}", checks(*found), checks(*expected))]
+    OtherEnforcement {
+        /// Path of the directory, or "the backend".
+        place: String,
+        /// What the directory was created for.
+        found: Enforcement,
+        /// What it was opened for.
+        expected: Enforcement,
     },
     /// The content is not what was written. None of it is served: what is missing may have been acknowledged.
     #[error(
@@ -37,6 +48,13 @@ pub enum StorageError {
     File(StoreError),
 }
 
+const fn checks(enforcement: Enforcement) -> &'static str {
+    match enforcement {
+        Enforcement::Tokens => "can be sealed",
+        Enforcement::Nothing => "cannot seal",
+    }
+}
+
 impl From<StoreError> for StorageError {
     fn from(error: StoreError) -> Self {
         match error {
@@ -48,6 +66,7 @@ impl From<StoreError> for StorageError {
             | StoreError::InUse { .. }
             | StoreError::Format { .. }
             | StoreError::Foreign { .. }
+            | StoreError::OfASink { .. }
             | StoreError::Io { .. }
             | StoreError::Refused { .. }) => Self::File(other),
         }

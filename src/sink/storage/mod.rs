@@ -54,8 +54,8 @@ impl fmt::Display for SinkIdentity {
     }
 }
 
-/// What a store keeps to. It may change from one start to the next, apart from the limits of what is remembered of writes, which all stores
-/// have to share.
+/// What a store keeps to. The limits may change from one start to the next, apart from those of what is remembered of writes, which all stores
+/// have to share. Whether tokens are checked may not: a store that was sealed, and checks none from then on, takes writes that its receipt excludes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Setup {
     /// Whether tokens are checked.
@@ -68,6 +68,8 @@ pub struct Setup {
 /// starts closed to all that was so far (ADR 0011).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Beginning {
+    /// Who the store is to the log: the subject of its certificate and its store id.
+    pub known_as: String,
     /// The last migration that had begun.
     pub migration: MigrationId,
     /// The highest epoch of a partition that has no record any more.
@@ -78,8 +80,12 @@ pub struct Beginning {
 
 impl Beginning {
     /// The beginning of a cluster: no partition was ever created.
-    pub const EMPTY: Self =
-        Self { migration: MigrationId::ZERO, epoch: Epoch::ZERO, partitions: BTreeMap::new() };
+    pub const EMPTY: Self = Self {
+        known_as: String::new(),
+        migration: MigrationId::ZERO,
+        epoch: Epoch::ZERO,
+        partitions: BTreeMap::new(),
+    };
 
     fn fence(&self, config: Config) -> Fence {
         let epoch = self.partitions.get(&config.partition).copied().unwrap_or(self.epoch);
@@ -154,6 +160,18 @@ impl Storage {
     #[must_use]
     pub const fn identity(&self) -> SinkIdentity {
         self.identity
+    }
+
+    /// Whether the store checks tokens.
+    #[must_use]
+    pub const fn enforcement(&self) -> Enforcement {
+        self.setup.enforcement
+    }
+
+    /// What the log had committed when the directory was created.
+    #[must_use]
+    pub const fn beginning(&self) -> &Beginning {
+        &self.beginning
     }
 
     /// The machine of a partition; `None` if the store has never been asked about it.

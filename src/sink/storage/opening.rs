@@ -1,10 +1,11 @@
 //! Makes a [`Storage`]: creates a directory, or reads an existing one.
 
 use super::tables::{
-    self, CHANGES, FENCES, FORMAT, KEY_BEGINNING, KEY_FORMAT, KEY_IDENTITY, META, ROWS, SESSIONS, meta_slot,
+    self, CHANGES, FENCES, FORMAT, KEY_BEGINNING, KEY_ENFORCEMENT, KEY_FORMAT, KEY_IDENTITY, META, ROWS,
+    SESSIONS, meta_slot,
 };
 use super::{Beginning, Disk, Partition, Setup, SinkIdentity, Storage, StorageError};
-use crate::core::fence::{Config, Durable, Fence, Window};
+use crate::core::fence::{Config, Durable, Enforcement, Fence, FenceLimits, Window};
 use crate::core::ids::{PartitionId, Placement, SessionId};
 use crate::node::store::StoreError;
 use crate::node::store::database::{self, Database, guarded};
@@ -41,7 +42,18 @@ impl Storage {
     pub fn open(directory: &Path, store: Placement, setup: Setup) -> Result<Self, StorageError> {
         let place = directory::place(directory);
         let backend = directory::open(directory)?;
-        Self::take(place, backend, store, setup)
+        Self::take(place, backend, |found, place| expected(found, place, store, setup))
+    }
+
+    /// Opens the directory of a store, whichever it is, as what it was created for: for whoever compares [`Storage::beginning`] with what is
+    /// configured.
+    ///
+    /// # Errors
+    /// As for [`Storage::open`].
+    pub fn open_any(directory: &Path, limits: FenceLimits) -> Result<Self, StorageError> {
+        let place = directory::place(directory);
+        let backend = directory::open(directory)?;
+        Self::take(place, backend, |found, _| Ok(Setup { enforcement: found.enforcement, limits }))
     }
 
     /// Creates a store on an empty backend, as [`Storage::create`] does in a directory.
@@ -66,7 +78,7 @@ impl Storage {
         store: Placement,
         setup: Setup,
     ) -> Result<Self, StorageError> {
-        Self::take(on_backend(), backend, store, setup)
+        Self::take(on_backend(), backend, |found, place| expected(found, place, store, setup))
     }
 
     fn make(
@@ -77,7 +89,9 @@ impl Storage {
         beginning: &Beginning,
     ) -> Result<Self, StorageError> {
         let database = guarded(&place, || database::create(&place, backend))?;
-        if let Err(error) = guarded(&place, || found(&place, &database, identity, beginning)) {
+        if let Err(error) =
+            guarded(&place, || found(&place, &database, (identity, setup.enforcement), beginning))
+        {
             database.abandon(&place);
             return Err(error.into());
         }
@@ -88,13 +102,13 @@ impl Storage {
     fn take(
         place: Place,
         backend: impl StorageBackend,
-        store: Placement,
-        setup: Setup,
+        accept: impl FnOnce(&Found, &Place) -> Result<Setup, StorageError>,
     ) -> Result<Self, StorageError> {
         let database = guarded(&place, || database::open(&place, backend))?;
-        match guarded(&place, || read(&place, &database)) {
-            Ok(found) if found.identity.store == store => {
-                let Found { identity, beginning, outlines, mut sessions } = found;
+        let read = guarded(&place, || read(&place, &database)).map_err(StorageError::from);
+        match read.and_then(|found| Ok((accept(&found, &place)?, found))) {
+            Ok((setup, found)) => {
+                let Found { identity, beginning, outlines, mut sessions, .. } = found;
                 let empty = BTreeMap::new();
                 let mut storage =
                     Self { place, identity, setup, beginning, disk: Disk::Open(database), partitions: empty };
@@ -105,16 +119,22 @@ impl Storage {
                 }
                 Ok(storage)
             }
-            Ok(Found { identity: found, .. }) => {
-                database.abandon(&place);
-                Err(StorageError::Foreign { place: place.0, found, expected: store })
-            }
             Err(error) => {
                 database.abandon(&place);
-                Err(error.into())
+                Err(error)
             }
         }
     }
+}
+
+/// What is kept to, if the directory is that of the store that opens it.
+fn expected(found: &Found, place: &Place, store: Placement, setup: Setup) -> Result<Setup, StorageError> {
+    let place = place.0.clone();
+    if found.identity.store != store {
+        return Err(StorageError::Foreign { place, found: found.identity, expected: store });
+    }
+    let (found, expected) = (found.enforcement, setup.enforcement);
+    if found == expected { Ok(setup) } else { Err(StorageError::OtherEnforcement { place, found, expected }) }
 }
 
 fn on_backend() -> Place {
@@ -135,7 +155,7 @@ fn recovered(
 fn found(
     place: &Place,
     database: &Database,
-    identity: SinkIdentity,
+    (identity, enforcement): (SinkIdentity, Enforcement),
     beginning: &Beginning,
 ) -> Result<(), StoreError> {
     let failed = "write to";
@@ -147,6 +167,7 @@ fn found(
         let values = [
             (KEY_FORMAT, meta_slot(KEY_FORMAT).seal(place, &FORMAT)?),
             (KEY_IDENTITY, meta_slot(KEY_IDENTITY).seal(place, &identity)?),
+            (KEY_ENFORCEMENT, meta_slot(KEY_ENFORCEMENT).seal(place, &enforcement)?),
             (KEY_BEGINNING, meta_slot(KEY_BEGINNING).seal(place, beginning)?),
         ];
         for (key, value) in &values {
@@ -163,6 +184,7 @@ fn found(
 /// What a file has.
 struct Found {
     identity: SinkIdentity,
+    enforcement: Enforcement,
     beginning: Beginning,
     /// The outline of each partition, with its stored bytes.
     outlines: BTreeMap<PartitionId, (Durable, Vec<u8>)>,
@@ -176,8 +198,9 @@ fn read(place: &Place, database: &Database) -> Result<Found, StoreError> {
     if format != FORMAT {
         return Err(StoreError::Format { place: place.0.clone(), found: format, expected: FORMAT });
     }
-    let (identity, beginning) =
-        (meta(place, &transaction, KEY_IDENTITY)?, meta(place, &transaction, KEY_BEGINNING)?);
+    let (identity, enforcement) =
+        (meta(place, &transaction, KEY_IDENTITY)?, meta(place, &transaction, KEY_ENFORCEMENT)?);
+    let beginning = meta(place, &transaction, KEY_BEGINNING)?;
     let mut outlines = BTreeMap::new();
     let fences = transaction.open_table(FENCES).map_err(place.redb("read"))?;
     for entry in fences.iter().map_err(place.redb("read"))? {
@@ -194,7 +217,7 @@ fn read(place: &Place, database: &Database) -> Result<Found, StoreError> {
         let window: Window = tables::open_session(place, (partition, session), stored.value())?;
         sessions.entry(PartitionId(partition)).or_default().insert(SessionId(session), window);
     }
-    Ok(Found { identity, beginning, outlines, sessions })
+    Ok(Found { identity, enforcement, beginning, outlines, sessions })
 }
 
 fn meta<T: DeserializeOwned>(

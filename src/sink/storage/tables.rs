@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `sink` | `format` | the number of this layout |
 //! | | `identity` | the store whose directory it is |
+//! | | `enforcement` | whether the store checks tokens |
 //! | | `beginning` | what the log had committed when the directory was created |
 //! | `fences` | partition | the state of its machine, without the sessions |
 //! | `sessions` | partition, session | what is remembered of the session's writes |
@@ -21,7 +22,7 @@ use serde::de::DeserializeOwned;
 use std::ops::Bound;
 
 /// Number of the layout that this program writes and reads.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("sink");
 pub(super) const FENCES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("fences");
@@ -31,6 +32,7 @@ pub(super) const CHANGES: TableDefinition<'_, (u64, u64), &[u8]> = TableDefiniti
 
 pub(super) const KEY_FORMAT: &str = "format";
 pub(super) const KEY_IDENTITY: &str = "identity";
+pub(super) const KEY_ENFORCEMENT: &str = "enforcement";
 pub(super) const KEY_BEGINNING: &str = "beginning";
 
 /// Bytes of a partition in the key of a row.
