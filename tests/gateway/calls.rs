@@ -5,6 +5,7 @@ use super::site::{Site, key, value};
 use cutover::client::gateway::{GatewayError, Written};
 use cutover::core::fence::{Cell, FenceLimits};
 use cutover::core::ids::{PartitionId, Position};
+use std::time::Duration;
 
 fn set(name: &str, text: &str) -> Cell {
     Cell { key: key(name), value: Some(value(text)) }
@@ -97,19 +98,22 @@ async fn writes_share_sessions_and_never_an_id() {
 async fn what_cannot_be_done_says_so_and_why() {
     let site = Site::new().await;
     let gateway = site.gateway(400);
-    let nowhere = gateway.put(PartitionId(9), key("k"), value("1")).await.unwrap_err();
+    // It has a session from here on.
+    gateway.with_deadline(Duration::from_secs(20)).put(site.partition, key("k"), value("1")).await.unwrap();
+    let put = gateway.put(PartitionId(9), key("k"), value("1"));
+    let put = tokio::time::timeout(Duration::from_secs(30), put).await.expect("to end by its deadline");
+    let nowhere = put.unwrap_err();
     assert!(matches!(&nowhere, GatewayError::NotDone { last } if last.contains("p9")), "{nowhere}");
     let nowhere = gateway.get(PartitionId(9), key("k")).await.unwrap_err();
     assert!(matches!(&nowhere, GatewayError::NotDone { last } if last.contains("p9")), "{nowhere}");
     let patient = site.gateway(60_000);
-    let waiting: Vec<_> = (0..80)
-        .map(|_| {
-            let gateway = patient.clone();
-            tokio::spawn(async move { gateway.get(PartitionId(9), key("k")).await })
-        })
-        .collect();
+    let mut waiting = Vec::new();
     while patient.get(site.partition, key("k")).await != Err(GatewayError::Busy { limit: 64 }) {
-        tokio::task::yield_now().await;
+        let gateway = patient.clone();
+        waiting.push(tokio::spawn(async move { gateway.get(PartitionId(9), key("k")).await }));
+        assert!(waiting.len() < 200, "it takes any number");
+        // While this one asks, it has a place itself.
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     waiting.iter().for_each(tokio::task::JoinHandle::abort);
 }

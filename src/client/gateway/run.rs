@@ -22,6 +22,9 @@ pub(super) struct Tools {
     pub attempt: Duration,
 }
 
+/// What is said of an operation that nothing was in the way of yet.
+const NOTHING: &str = "nothing has answered";
+
 /// The outcome of an operation, with what came with it.
 #[derive(Debug)]
 pub(super) struct Told {
@@ -64,7 +67,7 @@ pub(super) async fn run(tools: Tools, partition: PartitionId, work: Work, until:
         position: Position(0),
         found: None,
         is_forgotten: false,
-        last: "nothing has answered".to_owned(),
+        last: NOTHING.to_owned(),
     };
     let mut run = Run {
         tools,
@@ -165,6 +168,8 @@ impl Run {
         self.timers.retain(|(_, set)| *set != timer);
         let awaited = self.sent.as_ref().filter(|_| self.answer.is_some()).map(|request| request.store);
         match (timer, awaited) {
+            // What was in the way before says more.
+            (Timer::Deadline, _) if self.told.last != NOTHING => {}
             (Timer::Deadline, _) if self.resolving.is_some() => {
                 self.told.last = format!("the control plane has not said where {} is", self.partition);
             }
