@@ -1,12 +1,7 @@
 //! The gateway library over sockets: a control plane, two stores, and lines to them that lose what they are told to lose.
 
 #![cfg(feature = "server")]
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test says what it expects by stopping"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by stopping")]
 #![expect(
     clippy::disallowed_types,
     clippy::disallowed_methods,

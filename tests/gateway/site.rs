@@ -199,7 +199,7 @@ impl Site {
             at_least,
         };
         loop {
-            if let Ok(found) = self.sink(store).evidence(request.clone()).await {
+            if let Ok(found) = self.sink(store).evidence(request).await {
                 return Some(found.into_inner()).try_into().unwrap();
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
