@@ -7,9 +7,11 @@ use crate::core::control_plane::{
 use crate::core::ids::{DirectoryId, NodeId};
 use crate::core::migration::Policy;
 use crate::core::raft::{Config, NodeLimits, Peer};
+use crate::node::controllers::ControllersConfig;
 use crate::node::driver::{DriverConfig, Queues, Timing};
 use crate::node::server::{Access, PeerRule, PortLimits, Role};
 use crate::node::tls::Security;
+use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -38,6 +40,8 @@ struct File {
     limits: PortLimits,
     #[serde(default)]
     policy: PolicySection,
+    #[serde(default)]
+    controllers: ControllersSection,
     #[serde(default)]
     log: LogSection,
 }
@@ -79,6 +83,23 @@ impl Default for PolicySection {
     fn default() -> Self {
         let Policy { blocked_budget_ms, write_effect_ms_max, .. } = Policy::PRODUCTION;
         Self { blocked_budget_ms, write_effect_ms_max }
+    }
+}
+
+/// Whether the node drives moves while it leads, and how it asks stores.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ControllersSection {
+    run: bool,
+    calls_per_store: usize,
+    deadline_ms: u64,
+}
+
+impl Default for ControllersSection {
+    fn default() -> Self {
+        let ControllersConfig { deadline, calls_per_store, .. } = ControllersConfig::default();
+        let deadline_ms = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
+        Self { run: false, calls_per_store, deadline_ms }
     }
 }
 
@@ -128,6 +149,8 @@ pub struct NodeConfig {
     pub limits: PortLimits,
     /// Time limits that every migration begun on this node gets.
     pub policy: Policy,
+    /// How the node drives moves while it leads. `None`: operators take each step.
+    pub controllers: Option<ControllersConfig>,
 }
 
 impl NodeConfig {
@@ -160,6 +183,8 @@ impl NodeConfig {
         let policy = Policy { blocked_budget_ms, write_effect_ms_max, ..Policy::PRODUCTION };
         policy.validate()?;
         file.timing.validate()?;
+        let ControllersSection { run, calls_per_store, deadline_ms } = file.controllers;
+        let deadline = Duration::from_millis(deadline_ms);
         Ok(Self {
             node: NodeId(file.node),
             limits_of_log: limits,
@@ -175,6 +200,7 @@ impl NodeConfig {
             driver: DriverConfig { timing: file.timing, queues: file.queues },
             limits: file.limits,
             policy,
+            controllers: run.then_some(ControllersConfig { policy, deadline, calls_per_store }),
         })
     }
 
@@ -223,6 +249,8 @@ fn check(file: &File) -> Result<(), ConfigError> {
         ("limits.message_bytes", file.limits.message_bytes),
         ("limits.watch_idle_s", seconds(file.limits.watch_idle_s)),
         ("limits.backup_s", seconds(file.limits.backup_s)),
+        ("controllers.calls_per_store", file.controllers.calls_per_store),
+        ("controllers.deadline_ms", seconds(file.controllers.deadline_ms)),
     ])?;
     let ports = [("listen.peer", file.listen.peer), ("listen.client", Some(file.listen.client))];
     not_exposed(file.tls.is_some() || file.insecure, &ports)
@@ -274,6 +302,7 @@ mod tests {
             "limits": PortLimits::default(),
             "log": LogSection::default(),
             "policy": PolicySection::default(),
+            "controllers": ControllersSection::default(),
         });
         assert_eq!(documented, defaults);
     }

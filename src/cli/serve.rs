@@ -10,6 +10,7 @@ use crate::core::control_plane::{
     ControlPlaneConsensus, ControlPlaneEntry, Registered, ReplicatedControlPlane, SingleNodeControlPlane,
 };
 use crate::core::raft::{Config, Durable, Peer};
+use crate::node::controllers::{self, GrpcStores};
 use crate::node::driver::{Engine, Environment, FileRecorder, Handle, Recorder, Stopped, Transport};
 use crate::node::server::{
     Certificates, GrpcIntroducer, GrpcTransport, Introducer, LargeMessages, Listener, Parts, PeerAddresses,
@@ -199,6 +200,10 @@ async fn serve(
         introducer,
         policy: config.policy,
     });
+    if let Some(controllers) = config.controllers {
+        let stores = GrpcStores::new(config.security.clone());
+        controllers::start(handle.clone(), stores, controllers, (Box::new(()), jitter(raft)));
+    }
     let (stop, stopping) = watch::channel(false);
     let at = (peers.as_ref().map(Listener::address), clients.address());
     if let Some(peers) = peers {
@@ -248,13 +253,16 @@ fn reload(path: &Path, security: Security, access: SharedAccess) -> Reload {
 }
 
 fn environment(raft: Config, recorder: Option<FileRecorder>) -> Environment {
-    // Nodes that start at the same time must not draw the same election timeouts.
-    let seed = RandomState::new().hash_one(raft.me);
     Environment {
         clock: Box::new(()),
-        jitter: ChaCha8Rng::seed_from_u64(seed),
+        jitter: jitter(raft),
         recorder: recorder.map(|recorder| Box::new(recorder) as Box<dyn Recorder>),
     }
+}
+
+/// Nodes that start at the same time must not draw the same election timeouts.
+fn jitter(raft: Config) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(RandomState::new().hash_one(raft.me))
 }
 
 fn introducer(config: &NodeConfig) -> Arc<dyn Introducer> {

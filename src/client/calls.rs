@@ -180,6 +180,18 @@ impl Client {
         Ok((SessionId(answer.session), HistoryId(answer.history)))
     }
 
+    /// An epoch that no token is above, and the history that it is of.
+    pub(super) async fn highest_epoch(&self) -> Result<(Epoch, HistoryId), ClientError> {
+        // Of a partition without a record, the log says what is above all that it has given out.
+        let message = v1::FloorRequest { partition: u64::MAX };
+        let answer = self
+            .call(None, Repeat::Harmless, message, |channel, request| async move {
+                v1::placements_client::PlacementsClient::new(channel).floor(request).await
+            })
+            .await?;
+        Ok((Epoch(answer.epoch), HistoryId(answer.history)))
+    }
+
     pub(super) async fn close_session(
         &self,
         session: SessionId,

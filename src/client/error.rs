@@ -175,6 +175,11 @@ const fn is_answer(code: Code) -> bool {
     }
 }
 
+/// Whether a status without an answer may come from a connection that is broken, so that the connection is given up.
+pub(super) fn may_be_broken(status: &Status) -> bool {
+    !is_answer(status.code()) || core::error::Error::source(status).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@
 //! ticket, however often the request arrives. A change without a session is sent once; if no answer comes,
 //! its outcome is *indeterminate*.
 //!
-//! May import: `core::ids`, `core::raft`, `core::placement`, `core::migration`, `core::gate`, `core::retry`, `core::control_plane`, `node::proto`, `node::tls`.
+//! May import: `core::ids`, `core::raft`, `core::fence`, `core::placement`, `core::migration`, `core::gate`, `core::retry`, `core::control_plane`, `node::proto`, `node::tls`.
 
 #![allow(
     clippy::disallowed_types,
@@ -17,6 +17,7 @@
 mod calls;
 mod dial;
 mod error;
+pub mod gateway;
 mod leader;
 mod retry;
 mod session;
@@ -28,7 +29,7 @@ mod watch;
 pub use calls::{Applied, Partition};
 #[cfg(not(madsim))]
 pub use dial::Dialer;
-pub use dial::{Dial, Dialing};
+pub use dial::{Dial, DialStore, Dialing, StoreAt};
 pub use error::ClientError;
 pub use session::{Session, Unresolved};
 pub use table::{Gate, GateTable};

@@ -118,6 +118,11 @@ impl GateTable {
         self.current.store(Arc::new(next));
     }
 
+    /// The placement of a partition at the table's revision. `None` if it is not in the table.
+    pub(super) fn view(&self, partition: PartitionId) -> Option<Resolution> {
+        self.current.load().get(partition).copied()
+    }
+
     /// The revision of the latest change in the table.
     #[must_use]
     pub fn revision(&self) -> Revision {

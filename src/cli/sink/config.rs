@@ -220,12 +220,7 @@ fn identity(named: Option<&str>, security: &Security) -> Result<StoreIdentity, C
         (Security::Mutual(tls), None) => Ok(tls.subject().to_string().parse()?),
         (Security::Mutual(tls), Some(found)) => {
             let expected = tls.subject();
-            let rest = found.as_ref().strip_prefix(&expected.to_string());
-            if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')) {
-                Ok(found)
-            } else {
-                Err(ConfigError::OtherStore { found, expected })
-            }
+            if found.is_of(&expected) { Ok(found) } else { Err(ConfigError::OtherStore { found, expected }) }
         }
     }
 }

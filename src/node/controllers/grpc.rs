@@ -59,10 +59,12 @@ impl GrpcStores {
             Ok(channel) => return Ok(channel),
             Err(address) => address.ok_or_else(|| format!("{number} has no endpoint"))?,
         };
-        let named = store.facts.identity.as_ref().to_owned();
+        let named = store.facts.identity.clone();
         let expected: Expected = Arc::new(move |found| {
-            let matches = found.to_string() == named;
-            matches.then_some(()).ok_or_else(|| format!("found {found}, expected the store {named}"))
+            if named.is_of(found) {
+                return Ok(());
+            }
+            Err(format!("the certificate there is of {found}, expected that of {named}"))
         });
         let channel = channel(&address, &self.security, &expected).await;
         let channel = channel.map_err(|error| format!("{address}: {error}"))?;

@@ -1,5 +1,6 @@
 //! What the log has of a store. Every text is bounded and validated, so that the log can hold it (ADR 0003).
 
+use crate::core::control_plane::identity::ClusterVoterIdentity;
 use super::super::Address;
 use crate::core::placement::Guarantee;
 use alloc::borrow::ToOwned;
@@ -153,6 +154,16 @@ text!(
         check("the identity of a store", text, StoreIdentity::BYTES_MAX, allowed, fits)
     }
 );
+
+impl StoreIdentity {
+    /// Whether a certificate with this subject may be the store's: the identity is the subject, alone or with the store's own id after a
+    /// space. A comma does not end it, or the beginning of another subject would do.
+    #[must_use]
+    pub fn is_of(&self, subject: &ClusterVoterIdentity) -> bool {
+        let rest = self.0.strip_prefix(&subject.to_string());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    }
+}
 
 /// The addresses at which a store is reached, in the order in which they are tried.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]

@@ -16,7 +16,7 @@ use tonic::{Code, Extensions, Status};
 pub enum Role {
     /// May read the state of the cluster: status, members, partitions, plans.
     ReadOnly,
-    /// May read the state of the cluster, resolve partitions and watch changes.
+    /// May read the state of the cluster, resolve partitions, watch changes, and open sessions to number its writes in.
     Gateway,
     /// May make every call.
     Admin,
@@ -43,8 +43,8 @@ const CALLS: &[(&str, Role)] = &[
     ("Resolve", Role::Gateway),
     ("Floor", Role::Gateway),
     ("Watch", Role::Gateway),
+    ("Open", Role::Gateway),
     ("Apply", Role::Admin),
-    ("Open", Role::Admin),
     ("Close", Role::Admin),
     ("ChangeMembers", Role::Admin),
     ("ChangeStores", Role::Admin),
