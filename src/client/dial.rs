@@ -109,7 +109,8 @@ mod tcp {
                 ("CN=eu-1", false),
                 ("CN=eu-2,O=example store 7", false),
             ] {
-                assert_eq!(identity.parse().unwrap().is_of(&subject), same, "{identity}");
+                let identity: StoreIdentity = identity.parse().unwrap();
+                assert_eq!(identity.is_of(&subject), same, "{identity}");
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What the log has of a store. Every text is bounded and validated, so that the log can hold it (ADR 0003).
 
-use crate::core::control_plane::identity::ClusterVoterIdentity;
 use super::super::Address;
+use crate::core::control_plane::identity::ClusterVoterIdentity;
 use crate::core::placement::Guarantee;
 use alloc::borrow::ToOwned;
 use alloc::string::String;
