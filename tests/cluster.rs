@@ -29,6 +29,8 @@ mod clocks;
 mod dials;
 #[path = "cluster/disks.rs"]
 mod disks;
+#[path = "cluster/driven.rs"]
+mod driven;
 #[path = "cluster/garbage.rs"]
 mod garbage;
 #[path = "cluster/guide.rs"]
