@@ -4,7 +4,7 @@ use super::super::Address;
 use crate::core::control_plane::identity::ClusterVoterIdentity;
 use crate::core::placement::Guarantee;
 use alloc::borrow::ToOwned;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 use serde::{Deserialize, Serialize};
