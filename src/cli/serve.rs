@@ -200,10 +200,7 @@ async fn serve(
         introducer,
         policy: config.policy,
     });
-    if let Some(controllers) = config.controllers {
-        let stores = GrpcStores::new(config.security.clone());
-        controllers::start(handle.clone(), stores, controllers, (Box::new(()), jitter(raft)));
-    }
+    drive(&config, &handle, raft);
     let (stop, stopping) = watch::channel(false);
     let at = (peers.as_ref().map(Listener::address), clients.address());
     if let Some(peers) = peers {
@@ -257,6 +254,14 @@ fn environment(raft: Config, recorder: Option<FileRecorder>) -> Environment {
         clock: Box::new(()),
         jitter: jitter(raft),
         recorder: recorder.map(|recorder| Box::new(recorder) as Box<dyn Recorder>),
+    }
+}
+
+/// Starts the controllers, if the node is to run them. They end with the node.
+fn drive(config: &NodeConfig, handle: &Handle, raft: Config) {
+    if let Some(controllers) = config.controllers {
+        let stores = GrpcStores::new(config.security.clone());
+        controllers::start(handle.clone(), stores, controllers, (Box::new(()), jitter(raft)));
     }
 }
 

@@ -69,10 +69,9 @@ impl Near {
         let request = Request { store, partition, body };
         let effects = sink.ask(partition, Input::Request(request)).await.unwrap();
         mover.perform(partition, &effects);
-        let reply = effects.into_iter().find_map(|effect| match effect {
-            Effect::Reply(reply) => Some(reply),
-            _ => None,
-        });
+        let reply = effects
+            .into_iter()
+            .find_map(|effect| if let Effect::Reply(reply) = effect { Some(reply) } else { None });
         reply.unwrap()
     }
 

@@ -6,6 +6,12 @@
 //!
 //! May import: `core::ids`, `core::fence`, `core::migration`, `core::control_plane`, `node::proto`, `node::tls`, `node::driver`.
 
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the edge: tasks, connections and clocks"
+)]
+
 #[cfg(not(madsim))]
 mod grpc;
 mod run;

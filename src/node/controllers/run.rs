@@ -24,7 +24,7 @@ const PROPOSALS_MAX: usize = 256;
 
 /// What came of an output.
 enum Done {
-    Answered(Request, Result<Reply, String>),
+    Answered(Box<(Request, Result<Reply, String>)>),
     Proposed(Command),
 }
 
@@ -145,7 +145,8 @@ impl<S: Stores> Controllers<S> {
                     driven.proposed.remove(&command);
                 }
             }
-            Some(Done::Answered(request, answer)) => {
+            Some(Done::Answered(answered)) => {
+                let (request, answer) = *answered;
                 let partition = request.partition;
                 if let Some(calls) = self.calls.get_mut(&request.store) {
                     *calls = calls.saturating_sub(1);
@@ -208,10 +209,8 @@ impl<S: Stores> Controllers<S> {
             return;
         }
         *calls += 1;
-        let source = match &request.body {
-            Body::Prepare(prepare) => prepare.source.and_then(|source| state.stores().get(source)),
-            _ => None,
-        };
+        let source = if let Body::Prepare(prepare) = &request.body { prepare.source } else { None };
+        let source = source.and_then(|source| state.stores().get(source));
         let call = Call {
             request: request.clone(),
             store,
@@ -220,7 +219,8 @@ impl<S: Stores> Controllers<S> {
         let (stores, deadline) = (Arc::clone(&self.stores), self.config.deadline);
         self.under_way.spawn(async move {
             let answer = tokio::time::timeout(deadline, stores.ask(call)).await;
-            Done::Answered(request, answer.unwrap_or_else(|_| Err(format!("no answer within {deadline:?}"))))
+            let answer = answer.unwrap_or_else(|_| Err(format!("no answer within {deadline:?}")));
+            Done::Answered(Box::new((request, answer)))
         });
     }
 

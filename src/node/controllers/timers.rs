@@ -27,20 +27,15 @@ impl Timers {
         if self.running.contains_key(&(partition, timer)) {
             return;
         }
-        let lasts = Duration::from_millis(self.policy.duration_ms(&timer));
+        let lasts = self.policy.duration_ms(&timer);
         let lasts = match timer {
             // Up to half as long again: stores are not asked by all partitions at one moment.
-            Timer::Retry => lasts + lasts.mul_f64(self.share() / 2.0),
+            Timer::Retry => lasts + self.jitter.next_u64() % (lasts / 2).max(1),
             Timer::BlockedBudget { .. } | Timer::Overdue { .. } | Timer::Barrier { .. } => lasts,
         };
-        let at = Instant::now() + self.clock.until(lasts);
+        let at = Instant::now() + self.clock.until(Duration::from_millis(lasts));
         self.running.insert((partition, timer), at);
         self.due.insert((at, partition, timer));
-    }
-
-    /// Between 0 and 1.
-    fn share(&mut self) -> f64 {
-        f64::from(self.jitter.next_u32()) / f64::from(u32::MAX)
     }
 
     /// When the next timer fires.
