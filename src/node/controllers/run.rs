@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 /// How long a proposal may take before it counts as lost. The record says what became of it.
@@ -21,6 +21,8 @@ const PROPOSAL: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_millis(100);
 /// Most proposals under way.
 const PROPOSALS_MAX: usize = 256;
+/// Most results that wait. A call whose result has no room waits for it, and counts as under way.
+const DONE_MAX: usize = 256;
 
 /// What came of an output.
 enum Done {
@@ -44,7 +46,9 @@ struct Controllers<S> {
     driven: BTreeMap<PartitionId, Driven>,
     calls: BTreeMap<Placement, usize>,
     proposals: usize,
-    under_way: JoinSet<Done>,
+    /// What comes of calls and proposals. Those of an earlier term tell nobody.
+    done: mpsc::Sender<Done>,
+    came: mpsc::Receiver<Done>,
 }
 
 /// Starts the controllers of a node. They work while the node leads, and end with it.
@@ -54,6 +58,7 @@ pub fn start<S: Stores>(
     config: ControllersConfig,
     (clock, jitter): (Box<dyn Clock>, ChaCha8Rng),
 ) -> JoinHandle<()> {
+    let (done, came) = mpsc::channel(DONE_MAX);
     let controllers = Controllers {
         handle,
         stores: Arc::new(stores),
@@ -62,7 +67,8 @@ pub fn start<S: Stores>(
         driven: BTreeMap::new(),
         calls: BTreeMap::new(),
         proposals: 0,
-        under_way: JoinSet::new(),
+        done,
+        came,
     };
     tokio::spawn(controllers.run())
 }
@@ -80,8 +86,7 @@ impl<S: Stores> Controllers<S> {
 
     /// What is known is of one term: whoever leads in the next one takes over, be it this node again.
     fn forget(&mut self) {
-        self.under_way.abort_all();
-        self.under_way = JoinSet::new();
+        (self.done, self.came) = mpsc::channel(DONE_MAX);
         self.timers.clear();
         self.driven.clear();
         self.calls.clear();
@@ -113,7 +118,7 @@ impl<S: Stores> Controllers<S> {
                     }
                     None => feed = None,
                 },
-                Some(done) = self.under_way.join_next() => self.done(done.ok()),
+                Some(done) = self.came.recv() => self.came_of(done),
                 () = sleep_until(due) => {
                     while let Some((partition, timer)) = self.timers.fired(Instant::now()) {
                         self.event(partition, &Event::TimerFired(timer));
@@ -135,17 +140,15 @@ impl<S: Stores> Controllers<S> {
         }
     }
 
-    fn done(&mut self, done: Option<Done>) {
+    fn came_of(&mut self, done: Done) {
         match done {
-            // What was under way has panicked or was ended: that it is under way is forgotten with the term.
-            None => {}
-            Some(Done::Proposed(command)) => {
+            Done::Proposed(command) => {
                 self.proposals = self.proposals.saturating_sub(1);
                 if let Some(driven) = self.driven.get_mut(&command.partition) {
                     driven.proposed.remove(&command);
                 }
             }
-            Some(Done::Answered(answered)) => {
+            Done::Answered(answered) => {
                 let (request, answer) = *answered;
                 let partition = request.partition;
                 if let Some(calls) = self.calls.get_mut(&request.store) {
@@ -217,10 +220,11 @@ impl<S: Stores> Controllers<S> {
             source: source.map(|source| source.facts.endpoints.clone()),
         };
         let (stores, deadline) = (Arc::clone(&self.stores), self.config.deadline);
-        self.under_way.spawn(async move {
+        let done = self.done.clone();
+        tokio::spawn(async move {
             let answer = tokio::time::timeout(deadline, stores.ask(call)).await;
             let answer = answer.unwrap_or_else(|_| Err(format!("no answer within {deadline:?}")));
-            Done::Answered(Box::new((request, answer)))
+            let _told = done.send(Done::Answered(Box::new((request, answer)))).await;
         });
     }
 
@@ -234,12 +238,12 @@ impl<S: Stores> Controllers<S> {
             tracing::warn!(partition = %command.partition, %why, "the move is to be aborted");
             metrics::counter!("cutover_controller_aborts_total", "reason" => why.to_string()).increment(1);
         }
-        let handle = self.handle.clone();
-        self.under_way.spawn(async move {
+        let (handle, done) = (self.handle.clone(), self.done.clone());
+        tokio::spawn(async move {
             let entry = ControlPlaneEntry::OwnershipTransition(command.clone());
             let outcome = tokio::time::timeout(PROPOSAL, handle.propose(entry, None)).await;
             tracing::debug!(%command, ?outcome, "proposed");
-            Done::Proposed(command)
+            let _told = done.send(Done::Proposed(command)).await;
         });
     }
 }
