@@ -75,20 +75,19 @@ impl CopyHistory {
         self.writes.last().map_or(self.base, |write| write.position)
     }
 
+    /// The keys of all rows that there ever were.
+    fn keys(&self) -> impl Iterator<Item = &Key> {
+        let written = self.writes.iter().flat_map(|write| write.effects.iter().map(|cell| &cell.key));
+        self.rows.keys().chain(written)
+    }
+
     /// The rows at a position.
     pub(super) fn rows_at(&self, position: Position) -> Rows {
-        let mut rows = self.rows.clone();
-        for write in self.writes.iter().filter(|write| write.position <= position) {
-            for Cell { key, value } in write.effects.iter() {
-                match value {
-                    Some(value) => {
-                        rows.insert(key.clone(), Row { value: value.clone(), position: write.position })
-                    }
-                    None => rows.remove(key),
-                };
-            }
-        }
-        rows
+        let row = |key: &Key| {
+            let (value, position) = self.row_at(key, position)?;
+            Some((key.clone(), Row { value: value.clone(), position }))
+        };
+        self.keys().filter_map(row).collect()
     }
 
     /// The value of a row at a position, and where it was written.
@@ -108,9 +107,7 @@ impl CopyHistory {
         position: Position,
         frontier: &Frontier,
     ) -> Option<&'a Key> {
-        let written = self.writes.iter().flat_map(|write| write.effects.iter().map(|cell| &cell.key));
-        let mut keys = have.keys().chain(self.rows.keys()).chain(written);
-        keys.find(|key| {
+        have.keys().chain(self.keys()).find(|key| {
             let expected = Some(*key).filter(|key| frontier.covers(key));
             have.get(*key).map(as_written) != expected.and_then(|key| self.row_at(key, position))
         })
