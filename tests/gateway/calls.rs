@@ -99,7 +99,7 @@ async fn what_cannot_be_done_says_so_and_why() {
     let site = Site::new().await;
     let gateway = site.gateway(400);
     // It has a session from here on.
-    gateway.with_deadline(Duration::from_secs(20)).put(site.partition, key("k"), value("1")).await.unwrap();
+    gateway.with_deadline(Duration::from_secs(60)).put(site.partition, key("k"), value("1")).await.unwrap();
     let put = gateway.put(PartitionId(9), key("k"), value("1"));
     let put = tokio::time::timeout(Duration::from_secs(30), put).await.unwrap();
     let nowhere = put.unwrap_err();

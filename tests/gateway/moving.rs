@@ -117,17 +117,18 @@ async fn a_partition_moves_there_and_back_under_load_and_the_history_is_lineariz
 async fn a_write_waits_out_a_cutover() {
     let site = Site::new().await;
     let (gateway, p) = (site.gateway(30_000), site.partition);
+    let other = site.gateway(30_000);
+    other.put(p, key("k"), value("0")).await.unwrap();
     gateway.put(p, key("k"), value("1")).await.unwrap();
     let watermark = site.enter_cutover(0, 1).await;
     let write = tokio::spawn({
         let gateway = gateway.clone();
         async move { gateway.put(p, key("k"), value("2")).await }
     });
-    // One that begins now, and has no view of before the cutover: nothing is sent, so it is told as not done.
-    let late = site.gateway(30_000);
-    late.get(p, key("k")).await.unwrap();
+    // It knows of the cutover from this read on: nothing is sent, so the write is told as not done.
+    other.get(p, key("k")).await.unwrap();
     let began = Instant::now();
-    let short = late.with_deadline(Duration::from_secs(2)).put(p, key("k"), value("3")).await.unwrap_err();
+    let short = other.with_deadline(Duration::from_secs(2)).put(p, key("k"), value("3")).await.unwrap_err();
     assert!(matches!(&short, GatewayError::NotDone { last } if last.contains("in cutover")), "{short:?}");
     assert!(began.elapsed() >= Duration::from_secs(2), "it waited until its deadline");
     assert_eq!(gateway.get(p, key("k")).await, Ok(Some(value("1"))), "reads go on");
