@@ -31,7 +31,7 @@ fn a_certificate_allows_what_its_role_may() {
     ctl(&cluster, &gateway, &["get", "acme"]).ok();
     ctl(&cluster, &gateway, &["members", "list"]).ok();
     ctl(&cluster, &gateway, &["create", "more", "--at", "A"])
-        .fails(1, &["CN=gw1,OU=gateway,O=example has the role gateway", "Open needs admin"]);
+        .fails(1, &["CN=gw1,OU=gateway,O=example has the role gateway", "Apply needs admin"]);
     ctl(&cluster, &looks, &["list"]).ok();
     ctl(&cluster, &looks, &["get", "acme"])
         .fails(1, &["CN=bob,OU=looks,O=example has the role read-only", "Resolve needs gateway"]);

@@ -28,7 +28,7 @@ const CALLS: [(&str, &[&str]); 14] = [
     ("floor", &[GATEWAY]),
     ("watch", &[GATEWAY]),
     ("apply", &[]),
-    ("open", &[]),
+    ("open", &[GATEWAY]),
     ("close", &[]),
     ("change-members", &[]),
     ("transfer", &[]),
