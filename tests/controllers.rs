@@ -58,6 +58,11 @@ struct Node {
 
 impl Node {
     async fn new() -> Self {
+        Self::with(DriverConfig::default()).await
+    }
+
+    async fn with(config: DriverConfig) -> Self {
+        let driver_config = config;
         let identity = ClusterVoterIdentity::from_certificate_subject("CN=n1").unwrap();
         let founder = Founder {
             cluster: ClusterId(1),
@@ -72,8 +77,7 @@ impl Node {
         let (engine, _) = SingleNodeControlPlane::bootstrap_leader(config, identity, &founder).unwrap();
         let jitter = ChaCha8Rng::seed_from_u64(1);
         let environment = Environment { clock: Box::new(()), jitter, recorder: None };
-        let (handle, _, task) =
-            driver::start(DriverConfig::default(), Box::new(engine), InstantDisk, (), environment);
+        let (handle, _, task) = driver::start(driver_config, Box::new(engine), InstantDisk, (), environment);
         handle.statuses().wait_for(|status| status.leads()).await.unwrap();
         Self { handle, _task: task }
     }

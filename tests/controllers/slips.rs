@@ -7,6 +7,7 @@ use super::{
 };
 use cutover::core::fence::{Claim, EvidenceQuery, Prepared, StatementOrigin};
 use cutover::core::ids::{Incarnation, Position};
+use cutover::node::driver::{DriverConfig, Queues};
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -90,6 +91,27 @@ async fn a_controller_that_takes_over_a_block_of_writes_ends_it() {
     })
     .await;
     near.applied(A, 1, write(101, node.token(1))).await;
+}
+
+/// No watch is to be had, and a move that stands still keeps its timers running: what begins meanwhile is driven nevertheless.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_watch_what_begins_is_seen() {
+    let near = Near::new();
+    let mute = Mute { near: near.clone(), mute: Arc::new(AtomicBool::new(true)) };
+    let queues = Queues { watchers: 0, ..Queues::default() };
+    let node = Node::with(DriverConfig { queues, ..DriverConfig::default() }).await;
+    let config = ControllersConfig { deadline: Duration::from_millis(50), ..PATIENT };
+    let _controllers = node.controllers(mute, config);
+    node.create(1).await;
+    for serial in 1..=100 {
+        near.applied(A, 1, write(serial, node.token(1))).await;
+    }
+    node.begin(1, B).await;
+    node.until(1, "writes are blocked", |record| {
+        record.placed.is_some_and(|placed| placed.cutover.is_some_and(|facts| facts.watermark.is_some()))
+    })
+    .await;
+    node.create(2).await;
 }
 
 /// A statement counts as its store's only as the answer to a question that the store was asked.

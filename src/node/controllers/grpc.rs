@@ -39,7 +39,7 @@ impl GrpcStores {
     }
 
     /// The open connection to a store, or the endpoint to open one to.
-    fn reach(&self, number: Placement, store: &Store) -> Result<Channel, Option<Address>> {
+    fn reach(&self, number: Placement, store: &Store) -> (usize, Result<Channel, Option<Address>>) {
         let mut known = self.known();
         let known = known
             .entry(number)
@@ -51,11 +51,15 @@ impl GrpcStores {
             .or_insert_with(|| Known { store: store.clone(), next: 0, channel: None });
         let endpoints: Vec<&Address> = known.store.facts.endpoints.iter().collect();
         let at = known.next % endpoints.len().max(1);
-        known.channel.clone().ok_or_else(|| endpoints.get(at).map(|address| (*address).clone()))
+        let open = known.channel.clone();
+        (known.next, open.ok_or_else(|| endpoints.get(at).map(|address| (*address).clone())))
     }
 
-    async fn connect(&self, number: Placement, store: &Store) -> Result<Channel, String> {
-        let address = match self.reach(number, store) {
+    async fn connect(&self, asking: &mut Asking<'_>, store: &Store) -> Result<Channel, String> {
+        let number = asking.number;
+        let (at, reached) = self.reach(number, store);
+        asking.at = Some(at);
+        let address = match reached {
             Ok(channel) => return Ok(channel),
             Err(address) => address.ok_or_else(|| format!("{number} has no endpoint"))?,
         };
@@ -73,10 +77,22 @@ impl GrpcStores {
         }
         Ok(channel)
     }
+}
 
-    /// The next attempt goes to the next endpoint.
-    fn failed(&self, number: Placement) {
-        if let Some(known) = self.known().get_mut(&number) {
+/// A request under way. One that ends without an answer, be it that nobody waits any more, leaves the endpoint: the next goes to the next
+/// one. Of several that were at one endpoint, one leaves it.
+struct Asking<'s> {
+    stores: &'s GrpcStores,
+    number: Placement,
+    at: Option<usize>,
+    answered: bool,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        let mut known = self.stores.known();
+        let known = known.get_mut(&self.number).filter(|known| !self.answered && self.at == Some(known.next));
+        if let Some(known) = known {
             known.channel = None;
             known.next = known.next.wrapping_add(1);
         }
@@ -97,7 +113,8 @@ where
 impl Stores for GrpcStores {
     async fn ask(&self, Call { request, store, source }: Call) -> Result<Reply, String> {
         let number = request.store;
-        let channel = self.connect(number, &store).await.inspect_err(|_| self.failed(number))?;
+        let mut asking = Asking { stores: self, number, at: None, answered: false };
+        let channel = self.connect(&mut asking, &store).await?;
         let mut client = SinkClient::new(channel);
         let answer = match SinkCall::from(request.clone()) {
             SinkCall::Prepare(mut wire) => {
@@ -124,12 +141,11 @@ impl Stores for GrpcStores {
                 return Err(format!("found {request}, which no controller asks"));
             }
         };
-        answer.unwrap_or_else(|status: Status| match refused(&status) {
+        let answer = answer.unwrap_or_else(|status: Status| match refused(&status) {
             Some(refusal) => Ok(Reply::Refused { request, refusal }),
-            None => {
-                self.failed(number);
-                Err(reasons(&status))
-            }
-        })
+            None => Err(reasons(&status)),
+        });
+        asking.answered = answer.is_ok();
+        answer
     }
 }

@@ -100,9 +100,12 @@ impl<S: Stores> Controllers<S> {
         let view = self.handle.latest().ok()?;
         let mut feed = self.handle.watch(view.state().revision()).await.ok();
         self.each_unsettled(&view, &Event::TookOver);
+        // When changes are watched again: a moment, since whatever else happens must not put it off.
+        let mut again = feed.is_none().then(|| Instant::now() + AGAIN);
         loop {
-            let (due, watches) = (self.timers.next(), feed.is_some());
+            let due = self.timers.next();
             tokio::select! {
+                biased;
                 changed = status.changed() => {
                     changed.ok()?;
                     let now = *status.borrow_and_update();
@@ -110,25 +113,26 @@ impl<S: Stores> Controllers<S> {
                         return Some(());
                     }
                 }
+                () = sleep_until(again) => {
+                    let view = self.handle.latest().ok()?;
+                    feed = self.handle.watch(view.state().revision()).await.ok();
+                    again = feed.is_none().then(|| Instant::now() + AGAIN);
+                    self.each_unsettled(&view, &Event::Observed);
+                }
                 item = next(&mut feed) => match item {
                     Some(FeedItem::Changed(changed)) => self.event(changed.partition, &Event::Observed),
                     Some(FeedItem::Resync { .. }) => {
                         let view = self.handle.latest().ok()?;
                         self.each_unsettled(&view, &Event::Observed);
                     }
-                    None => feed = None,
+                    None => (feed, again) = (None, Some(Instant::now() + AGAIN)),
                 },
-                Some(done) = self.came.recv() => self.came_of(done),
                 () = sleep_until(due) => {
                     while let Some((partition, timer)) = self.timers.fired(Instant::now()) {
                         self.event(partition, &Event::TimerFired(timer));
                     }
                 }
-                () = tokio::time::sleep(AGAIN), if !watches => {
-                    let view = self.handle.latest().ok()?;
-                    feed = self.handle.watch(view.state().revision()).await.ok();
-                    self.each_unsettled(&view, &Event::Observed);
-                }
+                Some(done) = self.came.recv() => self.came_of(done),
             }
         }
     }
