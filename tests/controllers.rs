@@ -11,7 +11,8 @@
 )]
 
 use cutover::core::control_plane::{
-    ClusterVoterIdentity, ControlPlaneEntry, Founder, SingleNodeControlPlane,
+    Answer, ClusterVoterIdentity, ControlPlaneEntry, Founder, MoveOrder, OrderChange, OrderOf,
+    SingleNodeControlPlane,
 };
 use cutover::core::fence::{Body, Key, Mutation, Reply, Request, Value, Write};
 use cutover::core::ids::{
@@ -20,8 +21,8 @@ use cutover::core::ids::{
 };
 use cutover::core::migration::{Caps, Command, PartitionRecord, Policy, Transition};
 use cutover::core::placement::{Guarantee, PartitionState};
-use cutover::core::raft::{Batch, Config, NodeLimits, Outcome, Peer, SessionLimits};
-use cutover::node::controllers::{Call, ControllersConfig, Stores, start};
+use cutover::core::raft::{Batch, Config, Effect, NodeLimits, Outcome, Peer, SessionLimits};
+use cutover::node::controllers::{Board, Call, ControllersConfig, Stores, start};
 use cutover::node::driver::{self, DriverConfig, Environment, Handle, Stopped, Storage};
 use cutover_model::host::known_stores;
 use rand_chacha::ChaCha8Rng;
@@ -31,6 +32,8 @@ use tokio::task::JoinHandle;
 
 #[path = "controllers/near.rs"]
 mod near;
+#[path = "controllers/orders.rs"]
+mod orders;
 #[path = "controllers/slips.rs"]
 mod slips;
 
@@ -84,8 +87,31 @@ impl Node {
 
     /// Starts controllers, which know nothing of those before.
     fn controllers(&self, stores: impl Stores, config: ControllersConfig) -> JoinHandle<()> {
+        self.showing(stores, config, Board::default())
+    }
+
+    /// The same, with what they drive on this board.
+    fn showing(&self, stores: impl Stores, config: ControllersConfig, board: Board) -> JoinHandle<()> {
         let jitter = ChaCha8Rng::seed_from_u64(2);
-        start(self.handle.clone(), stores, config, (Box::new(()), jitter))
+        start(self.handle.clone(), stores, config, board, (Box::new(()), jitter))
+    }
+
+    /// Orders something, which the log takes.
+    async fn order(&self, change: OrderChange) {
+        let entry = ControlPlaneEntry::OrderChange(change);
+        let outcome = self.handle.propose(entry, None).await.unwrap();
+        let Outcome::Committed { effect: Effect::Answered { answer, .. }, .. } = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!(answer, Answer::Noted);
+    }
+
+    /// Begins a move that goes as ordered.
+    async fn begin_with(&self, partition: u64, to: Placement, order: MoveOrder) {
+        let expected = self.record(partition).unwrap().expected();
+        let of = OrderOf::Next { expected, to };
+        self.order(OrderChange::Order { partition: PartitionId(partition), of, order }).await;
+        self.begin(partition, to).await;
     }
 
     fn record(&self, partition: u64) -> Option<PartitionRecord> {

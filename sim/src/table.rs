@@ -207,7 +207,11 @@ impl Table {
     pub fn epoch_at(&self, at: Index) -> Option<Epoch> {
         match self.answers.get(&at)? {
             Answer::Epoch(epoch) | Answer::Named { epoch, .. } => Some(*epoch),
-            Answer::Noted | Answer::Refused(_) | Answer::Store { .. } | Answer::StoreRefused(_) => None,
+            Answer::Noted
+            | Answer::Refused(_)
+            | Answer::Store { .. }
+            | Answer::StoreRefused(_)
+            | Answer::OrderRefused(_) => None,
         }
     }
 }

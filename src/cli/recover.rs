@@ -139,6 +139,7 @@ fn kinds(entries: &[Entry<ControlPlaneEntry>]) -> BTreeMap<&'static str, usize> 
                 "changes of the members"
             }
             Content::Payload { payload: ControlPlaneEntry::StoreChange(_), .. } => "changes of the stores",
+            Content::Payload { payload: ControlPlaneEntry::OrderChange(_), .. } => "orders",
             Content::Payload { payload: ControlPlaneEntry::LeaderConfiguration { .. }, .. } => {
                 "beginnings of terms"
             }

@@ -10,7 +10,7 @@ use crate::core::control_plane::{
     ControlPlaneConsensus, ControlPlaneEntry, Registered, ReplicatedControlPlane, SingleNodeControlPlane,
 };
 use crate::core::raft::{Config, Durable, Peer};
-use crate::node::controllers::{self, GrpcStores};
+use crate::node::controllers::{self, Board, GrpcStores};
 use crate::node::driver::{Engine, Environment, FileRecorder, Handle, Recorder, Stopped, Transport};
 use crate::node::server::{
     Certificates, GrpcIntroducer, GrpcTransport, Introducer, LargeMessages, Listener, Parts, PeerAddresses,
@@ -200,7 +200,7 @@ async fn serve(
         introducer,
         policy: config.policy,
     });
-    drive(&config, &handle, raft);
+    let board = drive(&config, &handle, raft);
     let (stop, stopping) = watch::channel(false);
     let at = (peers.as_ref().map(Listener::address), clients.address());
     if let Some(peers) = peers {
@@ -219,7 +219,11 @@ async fn serve(
         tokio::spawn(run_peers(peers, config.security.clone(), limits, service, stopping.clone()));
     }
     let health = health(&handle, stopping.clone());
-    let service = service.with(limits.timeouts(), limits.watches(config.driver.queues.watchers), removal);
+    let service = service.showing(board).with(
+        limits.timeouts(),
+        limits.watches(config.driver.queues.watchers),
+        removal,
+    );
     let reload = reload(path, config.security.clone(), access.clone());
     let serving = run_clients(clients, config.security.clone(), limits, service, health, access, stopping);
     runtime.spawn(serving);
@@ -258,11 +262,11 @@ fn environment(raft: Config, recorder: Option<FileRecorder>) -> Environment {
 }
 
 /// Starts the controllers, if the node is to run them. They end with the node.
-fn drive(config: &NodeConfig, handle: &Handle, raft: Config) {
-    if let Some(controllers) = config.controllers {
-        let stores = GrpcStores::new(config.security.clone());
-        controllers::start(handle.clone(), stores, controllers, (Box::new(()), jitter(raft)));
-    }
+fn drive(config: &NodeConfig, handle: &Handle, raft: Config) -> Option<Board> {
+    let controllers = config.controllers?;
+    let (stores, board) = (GrpcStores::new(config.security.clone()), Board::default());
+    controllers::start(handle.clone(), stores, controllers, board.clone(), (Box::new(()), jitter(raft)));
+    Some(board)
 }
 
 /// Nodes that start at the same time must not draw the same election timeouts.

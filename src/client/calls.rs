@@ -1,7 +1,7 @@
 //! The unary calls of a client: partitions, transitions, members, backup.
 
 use super::{Client, ClientError};
-use crate::core::control_plane::{Address, PartitionName, StoreChange};
+use crate::core::control_plane::{Address, OrderChange, PartitionName, StoreChange};
 use crate::core::gate::{WriteAdmission, admit_write};
 use crate::core::ids::{
     Epoch, HistoryId, Index, MigrationId, NodeId, PartitionId, Placement, Revision, SessionId,
@@ -124,6 +124,39 @@ impl Client {
         let message = v1::PlanRequest { partition: Some(partition.into()), to: to.0 };
         self.call(None, Repeat::Harmless, message, |channel, request| async move {
             v1::migrations_client::MigrationsClient::new(channel).plan(request).await
+        })
+        .await
+    }
+
+    /// Says how moves are to go. The request is sent once.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn order(&self, change: &OrderChange) -> Result<(), ClientError> {
+        let change = change.try_into().map_err(|error| unexpected(&error))?;
+        let message = v1::OrderRequest { change: Some(change) };
+        let _index = self
+            .call(None, Repeat::Never, message, |channel, request| async move {
+                v1::migrations_client::MigrationsClient::new(channel).order(request).await
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Reads what moves, by partition: of all that are not settled those above `after`, or one, whether it moves or not (a linearizable read
+    /// through the leader).
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn moves(
+        &self,
+        partition: Option<PartitionSelector>,
+        after: Option<PartitionId>,
+    ) -> Result<v1::MovesResponse, ClientError> {
+        let after = after.map_or(0, |after| after.0);
+        let message = v1::MovesRequest { partition: partition.map(Into::into), after, limit: 0 };
+        self.call(None, Repeat::Harmless, message, |channel, request| async move {
+            v1::migrations_client::MigrationsClient::new(channel).moves(request).await
         })
         .await
     }

@@ -11,6 +11,7 @@ use core::future::Future;
 use core::time::Duration;
 use metrics::counter;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -70,6 +71,8 @@ pub struct Mover<S> {
 struct Pull {
     migration: MigrationId,
     task: JoinHandle<()>,
+    /// The most bytes per second that an order grants; 0: it grants all that the options do.
+    ordered: Arc<AtomicU64>,
 }
 
 impl<S: Sources> Mover<S> {
@@ -90,15 +93,25 @@ impl<S: Sources> Mover<S> {
             pull.task.abort();
         }
         let (sink, sources, options) = (self.sink.clone(), Arc::clone(&self.sources), self.options);
+        let ordered = Arc::new(AtomicU64::new(0));
+        let rate = Rate { most: options.bytes_per_second, ordered: Arc::clone(&ordered) };
         let task = tokio::spawn(async move {
-            let pulled = pull(&sink, &*sources, options, (partition, migration, source)).await;
+            let pulled = pull(&sink, &*sources, options, &rate, (partition, migration, source)).await;
             if let Err(error) = pulled {
                 tracing::warn!(%partition, %migration, %error, "a pull ended with its store");
             }
         });
         // A pull that has ended is of no use any more: if a late request has it begin again, it finds out again.
         pulls.retain(|_, pull| !pull.task.is_finished());
-        pulls.insert(partition, Pull { migration, task });
+        pulls.insert(partition, Pull { migration, task, ordered });
+    }
+
+    /// Sets how many bytes per second the copy of a migration may be pulled with; `None`: as many as the options say, which is the most.
+    pub fn limit(&self, partition: PartitionId, migration: MigrationId, bytes_per_second: Option<u64>) {
+        let pulls = self.pulls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pull) = pulls.get(&partition).filter(|pull| pull.migration == migration) {
+            pull.ordered.store(bytes_per_second.unwrap_or(0), Ordering::Relaxed);
+        }
     }
 
     /// How many pulls are known: those that run, and those that have ended since the last one began.
@@ -136,6 +149,19 @@ enum Step {
     Ended,
 }
 
+/// How fast a copy is pulled: the lesser of what the options and an order grant.
+struct Rate {
+    most: Option<u64>,
+    ordered: Arc<AtomicU64>,
+}
+
+impl Rate {
+    fn now(&self) -> Option<u64> {
+        let ordered = Some(self.ordered.load(Ordering::Relaxed)).filter(|rate| *rate > 0);
+        self.most.into_iter().chain(ordered).min()
+    }
+}
+
 /// A partition, the migration that its copy is for, and where it is pulled from.
 type Pulled = (PartitionId, MigrationId, Placement);
 
@@ -143,6 +169,7 @@ async fn pull<S: Sources>(
     sink: &SinkHandle,
     sources: &S,
     options: PullOptions,
+    rate: &Rate,
     of: Pulled,
 ) -> Result<(), NoAnswer> {
     let mut backoff = options.poll;
@@ -153,7 +180,7 @@ async fn pull<S: Sources>(
                 counter!("cutover_sink_pulled_bytes_total")
                     .increment(u64::try_from(bytes).unwrap_or(u64::MAX));
                 backoff = options.poll;
-                if let Some(rate) = options.bytes_per_second {
+                if let Some(rate) = rate.now() {
                     sleep(takes(bytes, rate).saturating_sub(began.elapsed())).await;
                 }
             }

@@ -68,18 +68,19 @@ impl SinkService {
         answer.map_err(unanswered)
     }
 
-    /// Checks the caller, and hands the request to the store. `source`: where the source of the copy is reached that the request may begin. It
-    /// counts only if a pull begins: a late request, which the store refuses, does not lead the pull of a later one elsewhere.
+    /// Checks the caller, and hands the request to the store.
     async fn ask<T>(
         &self,
         name: &'static str,
         request: tonic::Request<T>,
-        call: impl FnOnce(T) -> Result<(SinkCall, Option<StoreEndpoints>), Status>,
+        call: impl FnOnce(T) -> Result<(SinkCall, Option<Pulls>), Status>,
     ) -> Result<Effect, Status> {
         self.access.allow(name, request.extensions(), request.metadata())?;
-        let (call, source) = call(request.into_inner())?;
+        let (call, pulls) = call(request.into_inner())?;
+        let (source, rate) = pulls.map_or((None, None), |pulls| (pulls.source, Some(pulls.bytes_per_second)));
         let request = Request::try_from(call).map_err(malformed)?;
         let partition = request.partition;
+        let rate = rate.and_then(|rate| Some((request.body.migration()?, rate)));
         let effects = self.within(self.sink.ask(partition, Input::Request(request))).await?;
         for effect in &effects {
             if let (Effect::Pull { source: from, .. }, Some(endpoints)) = (effect, &source) {
@@ -87,6 +88,9 @@ impl SinkService {
             }
         }
         self.mover.perform(partition, &effects);
+        if let Some((migration, rate)) = rate {
+            self.mover.limit(partition, migration, rate);
+        }
         answer(effects)
     }
 
@@ -98,6 +102,15 @@ impl SinkService {
     ) -> Result<Effect, Status> {
         self.ask(name, request, |wire| Ok((call(wire), None))).await
     }
+}
+
+/// How the copy is pulled that a request prepares. It counts only if a pull begins or runs: a late request, which the store refuses, does not lead
+/// the pull of a later one elsewhere.
+struct Pulls {
+    /// Where the source is reached.
+    source: Option<StoreEndpoints>,
+    /// The most bytes per second.
+    bytes_per_second: Option<u64>,
 }
 
 /// What the caller is answered.
@@ -184,7 +197,8 @@ impl sink_server::Sink for SinkService {
     ) -> Result<Response<v1::Prepared>, Status> {
         let prepare = |wire: v1::SinkPrepareRequest| {
             let source = endpoints(&wire.source_endpoints)?;
-            Ok((SinkCall::Prepare(wire), source))
+            let pulls = Pulls { source, bytes_per_second: wire.bytes_per_second };
+            Ok((SinkCall::Prepare(wire), Some(pulls)))
         };
         let answer = self.ask("Prepare", request, prepare).await?;
         stated!(answer, Prepared)
@@ -256,6 +270,8 @@ impl sink_server::Sink for SinkService {
             position: durable.copy().map(|copy| copy.position().0),
             frontier: durable.copy().map(|copy| frontier_of(copy.frontier())),
             finished: durable.copy().is_some_and(|copy| copy.finished()),
+            rows: durable.copy().map_or(0, |copy| copy.size().rows),
+            bytes: durable.copy().map_or(0, |copy| copy.size().bytes),
         });
         let Description { identity, enforcement, kind, known_as } = &*self.description;
         Ok(Response::new(v1::SinkDescribeResponse {

@@ -226,5 +226,6 @@ pub fn prepare(store: u64, migration: u64, source: Option<(u64, SocketAddr)>) ->
         source: source.map(|(store, _)| store),
         keep: None,
         source_endpoints: source.iter().map(|(_, at)| at.to_string()).collect(),
+        bytes_per_second: None,
     }
 }

@@ -1,8 +1,10 @@
 //! Two stores on disk, asked in this process.
 
 use super::{A, B, Body, Call, Epoch, PartitionId, Placement, Reply, Request, Stores, key};
-use cutover::core::fence::{Chunk, Enforcement, Export, FenceLimits, Input, Read};
+use cutover::core::control_plane::Store;
+use cutover::core::fence::{Chunk, Enforcement, Export, FenceLimits, Frontier, Input, Read};
 use cutover::core::ids::Incarnation;
+use cutover::node::controllers::CopySize;
 use cutover::sink::driver::{QueueLimits, SinkHandle, start};
 use cutover::sink::mover::{Mover, NoChunk, PullOptions, Sources};
 use cutover::sink::storage::{Beginning, Effect, Setup, SinkIdentity, Storage};
@@ -98,5 +100,20 @@ impl Stores for Near {
         let Request { store, partition, body } = call.request;
         assert_eq!(call.store.facts.name.as_ref(), format!("s{}", store.0), "what the log says of the store");
         Ok(self.asked(store, partition.0, body).await)
+    }
+
+    async fn size(
+        &self,
+        number: Placement,
+        _: Store,
+        partition: PartitionId,
+    ) -> Result<Option<CopySize>, String> {
+        let known = self.stores[at(number)].0.look(partition).await.map_err(|error| error.to_string())?;
+        Ok(known.and_then(|durable| {
+            let copy = durable.copy()?;
+            let (size, position) = (copy.size(), copy.position());
+            let complete = *copy.frontier() == Frontier::Everything;
+            Some(CopySize { rows: size.rows, bytes: size.bytes, position, complete })
+        }))
     }
 }

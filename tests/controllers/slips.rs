@@ -3,10 +3,12 @@
 use super::near::Near;
 use super::{
     A, B, Body, Call, ControllersConfig, Duration, Epoch, MigrationId, Node, PATIENT, PartitionId,
-    PartitionRecord, PartitionState, Policy, Reply, Request, Stores, Transition, write,
+    PartitionRecord, PartitionState, Placement, Policy, Reply, Request, Stores, Transition, write,
 };
+use cutover::core::control_plane::Store;
 use cutover::core::fence::{Claim, EvidenceQuery, Prepared, StatementOrigin};
 use cutover::core::ids::{Incarnation, Position};
+use cutover::node::controllers::CopySize;
 use cutover::node::driver::{DriverConfig, Queues};
 use std::future::pending;
 use std::sync::Arc;
@@ -14,9 +16,19 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Stores of which B answers no question about evidence while it is `mute`.
 #[derive(Clone)]
-struct Mute {
+pub struct Mute {
     near: Near,
     mute: Arc<AtomicBool>,
+}
+
+impl Mute {
+    pub fn new(near: &Near) -> Self {
+        Self { near: near.clone(), mute: Arc::new(AtomicBool::new(true)) }
+    }
+
+    pub fn speaks(&self) {
+        self.mute.store(false, Ordering::Relaxed);
+    }
 }
 
 impl Stores for Mute {
@@ -30,6 +42,15 @@ impl Stores for Mute {
         }
         self.near.ask(call).await
     }
+
+    async fn size(
+        &self,
+        number: Placement,
+        store: Store,
+        of: PartitionId,
+    ) -> Result<Option<CopySize>, String> {
+        self.near.size(number, store, of).await
+    }
 }
 
 /// The target says no more that it has caught up, while writes are blocked: the move is aborted within the budget, the source takes
@@ -37,7 +58,7 @@ impl Stores for Mute {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_falls_silent_blocks_writes_for_no_longer_than_the_budget() {
     let near = Near::new();
-    let mute = Mute { near: near.clone(), mute: Arc::new(AtomicBool::new(true)) };
+    let mute = Mute::new(&near);
     let node = Node::new().await;
     let policy = Policy { blocked_budget_ms: 400, lag_writes_max: Some(64), ..PATIENT.policy };
     let config = ControllersConfig { policy, deadline: Duration::from_millis(50), ..PATIENT };
@@ -59,7 +80,7 @@ async fn a_target_that_falls_silent_blocks_writes_for_no_longer_than_the_budget(
     assert_eq!(kept.map(|kept| kept.placement), Some(B), "an abort for a budget keeps the copy");
     near.applied(A, 1, write(101, node.token(1))).await;
     // It answers again: the same copy is gone on with, and the move completes.
-    mute.mute.store(false, Ordering::Relaxed);
+    mute.speaks();
     node.begin(1, B).await;
     node.arrived(1, B).await;
 }
@@ -68,7 +89,7 @@ async fn a_target_that_falls_silent_blocks_writes_for_no_longer_than_the_budget(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_controller_that_takes_over_a_block_of_writes_ends_it() {
     let near = Near::new();
-    let mute = Mute { near: near.clone(), mute: Arc::new(AtomicBool::new(true)) };
+    let mute = Mute::new(&near);
     let node = Node::new().await;
     let config = ControllersConfig { deadline: Duration::from_millis(50), ..PATIENT };
     let first = node.controllers(mute.clone(), config);
@@ -97,7 +118,7 @@ async fn a_controller_that_takes_over_a_block_of_writes_ends_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_watch_what_begins_is_seen() {
     let near = Near::new();
-    let mute = Mute { near: near.clone(), mute: Arc::new(AtomicBool::new(true)) };
+    let mute = Mute::new(&near);
     let queues = Queues { watchers: 0, ..Queues::default() };
     let node = Node::with(DriverConfig { queues, ..DriverConfig::default() }).await;
     let config = ControllersConfig { deadline: Duration::from_millis(50), ..PATIENT };
@@ -143,6 +164,15 @@ impl Stores for Counted {
         let answer = self.near.ask(call).await;
         self.now.fetch_sub(1, Ordering::SeqCst);
         answer
+    }
+
+    async fn size(
+        &self,
+        number: Placement,
+        store: Store,
+        of: PartitionId,
+    ) -> Result<Option<CopySize>, String> {
+        self.near.size(number, store, of).await
     }
 }
 

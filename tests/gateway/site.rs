@@ -188,6 +188,7 @@ impl Site {
             source,
             keep: None,
             source_endpoints: at.into_iter().collect(),
+            bytes_per_second: None,
         };
         Some(self.sink(store).prepare(request).await.unwrap().into_inner()).try_into().unwrap()
     }

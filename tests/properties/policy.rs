@@ -20,6 +20,7 @@ fn policy() -> impl Strategy<Value = Policy> {
         )| {
             Policy {
                 lag_writes_max,
+                hold: false,
                 blocked_budget_ms,
                 retry_ms,
                 write_effect_ms_max,

@@ -12,6 +12,8 @@ mod dice;
 mod floors;
 #[path = "walk/judge.rs"]
 mod judge;
+#[path = "walk/orders.rs"]
+mod orders;
 #[path = "support/seeds.rs"]
 mod seeds;
 #[path = "walk/sinks.rs"]

@@ -14,6 +14,7 @@ pub(super) const TIMED: MigrationBounds = MigrationBounds {
     sinks: [PLAIN; 2],
     policy: Policy {
         lag_writes_max: None,
+        hold: false,
         blocked_budget_ms: 8,
         retry_ms: 1,
         write_effect_ms_max: 2,

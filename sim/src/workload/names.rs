@@ -178,9 +178,14 @@ fn changed(table: &Table, name: &PartitionName, creates: bool, done: Done) -> Wr
             creates && named && *of == partition && *epoch == Epoch(done.value)
         }
         Some(Answer::Epoch(epoch)) => !creates && *epoch == Epoch(done.value),
-        Some(Answer::Noted | Answer::Refused(_) | Answer::Store { .. } | Answer::StoreRefused(_)) | None => {
-            false
-        }
+        Some(
+            Answer::Noted
+            | Answer::Refused(_)
+            | Answer::Store { .. }
+            | Answer::StoreRefused(_)
+            | Answer::OrderRefused(_),
+        )
+        | None => false,
     };
     let said = format!("is told that {name} is {partition}, in {} by {at}", Epoch(done.value));
     (!fits).then(|| (own::ANSWER, said, format!("the log says {:?}", table.answer_at(at))))

@@ -1,7 +1,9 @@
 //! `ctl`: administers a cluster and moves partitions through the phases of a migration.
 
 mod audit;
+mod follow;
 mod members;
+mod migrate;
 mod moves;
 mod partitions;
 mod print;
@@ -60,6 +62,16 @@ enum What {
     Audit,
     /// Print changes until interrupted
     Watch,
+    /// Move a partition to another store, and say how far it is until it has arrived
+    Migrate(migrate::Migrate),
+    /// Let a move go on that was told to catch up and wait: writes are blocked from now on, until it has arrived
+    Cutover(migrate::Cutover),
+    /// Show what moves, how far it is, who is waited for, and what to type
+    Moves,
+    /// Hold all moves back: copies go on, and no write is blocked for them
+    Pause,
+    /// Let moves go on
+    Resume,
     #[command(flatten)]
     Move(moves::What),
 }
@@ -139,6 +151,11 @@ pub(super) fn run(args: Args) -> Result<(), Failed> {
             What::Get { partition } => partitions::get(&client, &out, partition.0).await,
             What::Audit => audit::audit(&client, &out).await,
             What::Watch => partitions::watch(&client, &out).await,
+            What::Migrate(what) => migrate::run(&client, &out, what).await,
+            What::Cutover(what) => migrate::cutover(&client, &out, what).await,
+            What::Moves => follow::list(&client, &out).await,
+            What::Pause => migrate::pause(&client, &out, true).await,
+            What::Resume => migrate::pause(&client, &out, false).await,
             What::Move(what) => moves::run(&client, &out, what).await,
         }
     })

@@ -316,7 +316,12 @@ pub(super) async fn run(client: &Client, out: &Out, what: What) -> Result<(), Fa
     Ok(())
 }
 
-async fn plan(client: &Client, out: &Out, asked: PartitionSelector, to: Placement) -> Result<(), Failed> {
+pub(super) async fn plan(
+    client: &Client,
+    out: &Out,
+    asked: PartitionSelector,
+    to: Placement,
+) -> Result<(), Failed> {
     let plan = client.plan(asked, to).await.map_err(|error| failed(&error))?;
     let steps = plan.steps.join(", ");
     let (from, to) = (placement(plan.from), placement(plan.to));

@@ -2,8 +2,9 @@
 //! texts with a length limit. A byte buffer anywhere inside an entry does not compile.
 
 use super::{
-    ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, Override, PartitionName,
-    StoreChange, StoreEndpoints, StoreFacts, StoreIdentity, StoreKind, StoreName,
+    ClusterVoterIdentity, ControlPlaneEntry, Drain, Endpoints, MembershipChange, MoveOrder, OrderChange,
+    OrderOf, Override, PartitionName, StoreChange, StoreEndpoints, StoreFacts, StoreIdentity, StoreKind,
+    StoreName,
 };
 use crate::core::fence::{CatchUpEvidence, Claim, Dropped, Ended, Prepared, SealReceipt, WatermarkReading};
 use crate::core::ids::{
@@ -33,7 +34,7 @@ macro_rules! small {
 
 small! { Release Incarnation NodeId Peer Term Index PartitionId Placement Guarantee MigrationId Epoch Revision }
 small! { Claim<SealReceipt> Claim<Prepared> Claim<CatchUpEvidence> Claim<WatermarkReading> Claim<Dropped> }
-small! { Claim<Ended> AbortReason bool }
+small! { Claim<Ended> AbortReason bool u64 Option<u32> Option<u64> }
 
 /// At most 256 bytes, one line, with a grammar.
 impl Fact for ClusterVoterIdentity {}
@@ -62,6 +63,7 @@ const _: for<'e> fn(&'e ControlPlaneEntry) -> Vec<&'e dyn Fact> = |entry| match 
     ControlPlaneEntry::NamedTransition { name, transition } => on(name, transition),
     ControlPlaneEntry::LeaderConfiguration { term, leader } => vec![term, leader],
     ControlPlaneEntry::StoreChange(change) => store(change),
+    ControlPlaneEntry::OrderChange(change) => ordered(change),
 };
 
 fn store(change: &StoreChange) -> Vec<&dyn Fact> {
@@ -75,6 +77,29 @@ fn store(change: &StoreChange) -> Vec<&dyn Fact> {
         StoreChange::MoveEndpoints { store, expected, endpoints } => vec![store, expected, endpoints],
         StoreChange::Remove { store, expected } => vec![store, expected],
     }
+}
+
+fn ordered(change: &OrderChange) -> Vec<&dyn Fact> {
+    match change {
+        OrderChange::Order { partition, of, order } => {
+            let of: Vec<&dyn Fact> = match of {
+                OrderOf::Next { expected, to } => with(expected, to),
+                OrderOf::Move(migration) => vec![migration],
+            };
+            goes(order, vec![partition as &dyn Fact].into_iter().chain(of).collect())
+        }
+        OrderChange::Drain { from, drain: Drain { to, order } } => goes(order, vec![from, to]),
+        OrderChange::EndDrain { from } => vec![from],
+        OrderChange::Pause { paused } => vec![paused],
+        OrderChange::RetireAt { partition, copy, at_s } => vec![partition, copy, at_s],
+    }
+}
+
+fn goes<'e>(order: &'e MoveOrder, mut facts: Vec<&'e dyn Fact>) -> Vec<&'e dyn Fact> {
+    let MoveOrder { hold, blocked_budget_ms, bytes_per_second, keep_source_s, reason } = order;
+    facts.extend([hold as &dyn Fact, blocked_budget_ms, bytes_per_second, keep_source_s]);
+    facts.extend(reason.iter().map(|reason| reason as &dyn Fact));
+    facts
 }
 
 fn member(change: &MembershipChange) -> Vec<&dyn Fact> {

@@ -1,6 +1,6 @@
 //! The entries of the control plane's log: a closed set, without a place for user data.
 
-use super::{ClusterVoterIdentity, Endpoints, PartitionName, StoreChange};
+use super::{ClusterVoterIdentity, Endpoints, OrderChange, PartitionName, StoreChange};
 use crate::core::ids::{Names, NodeId, Relabel, Term};
 use crate::core::migration::{Command, Operator, Reason, Transition};
 use crate::core::raft::{Change, Payload, Peer, sealed};
@@ -128,6 +128,8 @@ pub enum ControlPlaneEntry {
     },
     /// A store added, moved or removed.
     StoreChange(StoreChange),
+    /// How moves are to go. No transition depends on it (ADR 0044).
+    OrderChange(OrderChange),
 }
 
 impl sealed::Sealed for ControlPlaneEntry {}
@@ -149,6 +151,7 @@ impl Payload for ControlPlaneEntry {
             Self::OwnershipTransition(_)
             | Self::NamedTransition { .. }
             | Self::StoreChange(_)
+            | Self::OrderChange(_)
             | Self::LeaderConfiguration { .. } => None,
         }
     }
@@ -159,6 +162,7 @@ impl Payload for ControlPlaneEntry {
             Self::OwnershipTransition(_)
             | Self::NamedTransition { .. }
             | Self::StoreChange(_)
+            | Self::OrderChange(_)
             | Self::LeaderConfiguration { .. } => false,
         }
     }
@@ -186,9 +190,10 @@ impl Relabel for ControlPlaneEntry {
     fn relabel(&self, names: &dyn Names) -> Self {
         match self {
             Self::MembershipChange(change) => Self::MembershipChange(change.relabel(names)),
-            Self::OwnershipTransition(_) | Self::NamedTransition { .. } | Self::StoreChange(_) => {
-                self.clone()
-            }
+            Self::OwnershipTransition(_)
+            | Self::NamedTransition { .. }
+            | Self::StoreChange(_)
+            | Self::OrderChange(_) => self.clone(),
             Self::LeaderConfiguration { term, leader } => {
                 Self::LeaderConfiguration { term: *term, leader: names.node(*leader) }
             }

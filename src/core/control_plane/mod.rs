@@ -15,6 +15,7 @@ mod error;
 mod identity;
 mod input;
 mod name;
+mod orders;
 mod outcome;
 mod recovery;
 mod single;
@@ -34,6 +35,9 @@ pub use error::ControlPlaneError;
 pub use identity::{ClusterVoterIdentity, IdentityError};
 pub use input::{Accepted, ControlPlaneInput};
 pub use name::{Address, AddressError, Endpoints, NameError, PartitionName};
+pub use orders::{
+    Aborted, Drain, MoveOrder, OrderChange, OrderOf, OrderRefusal, Ordered, Orders, Retirement,
+};
 pub use outcome::epoch_of;
 pub use single::{AloneError, SingleNodeControlPlane};
 pub use state::{Answer, ControlPlaneState};

@@ -20,7 +20,8 @@ pub fn epoch_of(outcome: &Outcome<Answer>) -> Result<Epoch, MigrationError> {
             Effect::Answered { answer: Answer::Refused(refusal), .. } => Err(*refusal),
             Effect::SessionRefused(refusal) => Err(backend(under_session(*refusal))),
             Effect::Answered {
-                answer: Answer::Noted | Answer::Store { .. } | Answer::StoreRefused(_),
+                answer:
+                    Answer::Noted | Answer::Store { .. } | Answer::StoreRefused(_) | Answer::OrderRefused(_),
                 ..
             }
             | Effect::SessionOpened(_)

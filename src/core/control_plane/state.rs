@@ -1,8 +1,8 @@
 //! The replicated state: the placement table, the directory of names, and the directory of stores.
 
 use super::{
-    AuditLog, ClusterVoterIdentity, ControlPlaneEntry, Directory, MembershipChange, OwnershipTransition,
-    PartitionName, Registered, StoreChange, StoreRefusal, Stores,
+    AuditLog, ClusterVoterIdentity, ControlPlaneEntry, Directory, MembershipChange, OrderRefusal, Orders,
+    OwnershipTransition, PartitionName, Registered, StoreChange, StoreRefusal, Stores,
 };
 use crate::core::ids::{
     ClusterId, Epoch, Halt, Index, Names, NodeId, PartitionId, Placement, Relabel, Revision,
@@ -21,8 +21,10 @@ pub struct ControlPlaneState {
     revision: Revision,
     directory: Directory,
     audit: AuditLog,
-    /// The last field: a state that was encoded before the log knew stores ends here, see [`ControlPlaneState::without_stores`].
+    /// A state that was encoded before the log knew stores ends here, see [`ControlPlaneState::without_stores`].
     stores: Stores,
+    /// The last field: a state that was encoded before the log knew orders ends here, see [`ControlPlaneState::without_orders`].
+    orders: Orders,
 }
 
 /// The state machine's answer to an entry.
@@ -50,6 +52,8 @@ pub enum Answer {
     },
     /// The change of the stores was refused. Nothing was changed.
     StoreRefused(StoreRefusal),
+    /// The order was refused. Nothing was changed.
+    OrderRefused(OrderRefusal),
 }
 
 impl ControlPlaneState {
@@ -68,6 +72,7 @@ impl ControlPlaneState {
             directory,
             audit: AuditLog::default(),
             stores: Stores::none(),
+            orders: Orders::default(),
         }
     }
 
@@ -83,7 +88,15 @@ impl ControlPlaneState {
     /// # Errors
     /// An error of the encoder, which cannot occur for these types.
     pub fn without_stores() -> Result<Vec<u8>, postcard::Error> {
-        postcard::to_allocvec(&Stores::unknown_so_far())
+        postcard::to_allocvec(&(Stores::unknown_so_far(), Orders::default()))
+    }
+
+    /// What follows the bytes of a state that was encoded before the log knew orders: nothing is ordered.
+    ///
+    /// # Errors
+    /// An error of the encoder, which cannot occur for these types.
+    pub fn without_orders() -> Result<Vec<u8>, postcard::Error> {
+        postcard::to_allocvec(&Orders::default())
     }
 
     /// The id of the cluster.
@@ -114,6 +127,12 @@ impl ControlPlaneState {
     #[must_use]
     pub const fn stores(&self) -> &Stores {
         &self.stores
+    }
+
+    /// What operators have ordered of moves, and how these ended.
+    #[must_use]
+    pub const fn orders(&self) -> &Orders {
+        &self.orders
     }
 
     /// What an audit needs of past transitions, and of changes of the members and the stores.
@@ -153,6 +172,7 @@ impl ControlPlaneState {
         self.table = self.table.recovered(times);
         self.directory.leap(times);
         self.stores.leap(times);
+        self.orders.recovered();
         self.revision = Revision(at.0);
         self
     }
@@ -164,8 +184,11 @@ impl ControlPlaneState {
         halt: &mut Option<Halt>,
     ) -> Result<Epoch, MigrationError> {
         self.stores.check(&command.transition)?;
+        let before = self.table.record(command.partition).cloned();
         let epoch = self.table.apply_checked(command, halt)?;
         self.revision = Revision(at.0);
+        let after = self.table.record(command.partition);
+        self.orders.note(command.partition, &command.transition, before.as_ref(), after);
         self.audit.note(at, epoch, self.directory.name(command.partition), command);
         if command.transition.kind() == TransitionKind::Create {
             self.directory.used(command.partition);
@@ -202,6 +225,9 @@ impl ControlPlaneState {
     fn store(&mut self, at: Index, change: &StoreChange) -> Result<Answer, StoreRefusal> {
         let revision = Revision(at.0);
         let store = self.stores.apply(revision, change, || self.table.records())?;
+        if self.stores.get(store).is_none() {
+            self.orders.without(store);
+        }
         self.audit.note_store(at, store, change);
         Ok(Answer::Store { store, revision })
     }
@@ -233,6 +259,10 @@ impl Machine for ControlPlaneState {
             }
             ControlPlaneEntry::StoreChange(change) => {
                 self.store(at, change).unwrap_or_else(Answer::StoreRefused)
+            }
+            ControlPlaneEntry::OrderChange(change) => {
+                let applied = self.orders.apply(change, &self.table, &self.stores);
+                applied.map_or_else(Answer::OrderRefused, |()| Answer::Noted)
             }
             ControlPlaneEntry::MembershipChange(MembershipChange::Promote { .. })
             | ControlPlaneEntry::LeaderConfiguration { .. } => Answer::Noted,

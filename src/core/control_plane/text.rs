@@ -13,6 +13,7 @@ impl Display for ControlPlaneEntry {
             Self::NamedTransition { name, transition } => write!(f, "{name} {transition}"),
             Self::LeaderConfiguration { term, leader } => write!(f, "{leader} leads {term}"),
             Self::StoreChange(change) => write!(f, "{change}"),
+            Self::OrderChange(change) => write!(f, "{change}"),
         }
     }
 }
@@ -58,6 +59,7 @@ impl Display for Answer {
             Self::Refused(refusal) => write!(f, "refused: {refusal}"),
             Self::Store { store, revision } => write!(f, "store {store} at {revision}"),
             Self::StoreRefused(refusal) => write!(f, "refused: {refusal}"),
+            Self::OrderRefused(refusal) => write!(f, "refused: {refusal}"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A sink's durable state of one partition.
 
 use super::digest::{self, Digest, RowsDigest};
-use super::{AppliedIds, Frontier, SealReceipt, Window};
+use super::{AppliedIds, Frontier, Key, Row, SealReceipt, Window};
 use crate::core::ids::{Epoch, Incarnation, MigrationId, Names, Position, Relabel, SessionId};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,32 @@ pub struct Copy {
     pub(super) source: Option<Incarnation>,
     pub(super) applied: AppliedIds,
     pub(super) rows: RowsDigest,
+    pub(super) size: Size,
+}
+
+/// How much a copy has.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct Size {
+    /// The number of rows.
+    pub rows: u64,
+    /// The bytes of their keys and values.
+    pub bytes: u64,
+}
+
+impl Size {
+    pub(super) fn add(&mut self, key: &Key, row: &Row) {
+        self.rows = self.rows.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(bytes(key, row));
+    }
+
+    pub(super) fn remove(&mut self, key: &Key, row: &Row) {
+        self.rows = self.rows.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes(key, row));
+    }
+}
+
+fn bytes(key: &Key, row: &Row) -> u64 {
+    u64::try_from(key.bytes().len() + row.value.bytes().len()).unwrap_or(u64::MAX)
 }
 
 impl Durable {
@@ -86,9 +112,9 @@ impl Durable {
 
 impl Copy {
     fn outline(&self) -> Self {
-        let Self { position, logged_after, finished, source, rows, .. } = *self;
+        let Self { position, logged_after, finished, source, rows, size, .. } = *self;
         let (frontier, applied) = (self.frontier.clone(), self.applied.without_sessions());
-        Self { position, frontier, logged_after, finished, source, applied, rows }
+        Self { position, frontier, logged_after, finished, source, applied, rows, size }
     }
 
     /// The position of the source's, or the copy's own, last write that the copy has.
@@ -133,6 +159,12 @@ impl Copy {
         Digest { rows: self.rows, ids: digest::of_ids(&self.applied) }
     }
 
+    /// How much the copy has.
+    #[must_use]
+    pub const fn size(&self) -> Size {
+        self.size
+    }
+
     /// A copy without rows. One into which nothing is copied is all there is from the start.
     pub(super) const fn empty(copied: bool) -> Self {
         Self {
@@ -143,6 +175,7 @@ impl Copy {
             source: None,
             applied: AppliedIds::new(),
             rows: RowsDigest::EMPTY,
+            size: Size { rows: 0, bytes: 0 },
         }
     }
 

@@ -110,9 +110,11 @@ impl Copy {
         };
         if let Some(before) = before {
             self.rows.remove(key, before);
+            self.size.remove(key, before);
         }
         if let Some(row) = &row {
             self.rows.add(key, row);
+            self.size.add(key, row);
         }
         changed.insert(key.clone(), row);
     }

@@ -45,7 +45,7 @@ use alloc::vec::Vec;
 pub use applied::{AppliedIds, Known, Window};
 pub use contents::Contents;
 pub use digest::{Digest, RowsDigest};
-pub use durable::{Copy, Durable};
+pub use durable::{Copy, Durable, Size};
 pub use export::{CutError, Source, View};
 pub use io::{Input, Output, Reply};
 pub use refusal::{ChunkFault, Measure, Refusal, Stuck};

@@ -42,6 +42,11 @@ impl Controller {
         &self.policy
     }
 
+    /// Follows another policy from the next event on: an operator may have the copy held back, or grant another budget. Waits go on.
+    pub const fn follow(&mut self, policy: Policy) {
+        self.policy = policy;
+    }
+
     /// The waits that the record of its last event asked for: the migration or copy, the epoch, and whether the wait has ended.
     pub fn waits(
         &self,
@@ -190,7 +195,7 @@ impl Controller {
         }
         match (placed.cutover, placed.guarantee, self.policy.lag_writes_max) {
             (None, _, Some(_)) => vec![ask_watermark(&flight)],
-            (None, _, None) => start_block(&flight, prepared.origin().incarnation),
+            (None, _, None) => self.start_block(&flight, prepared.origin().incarnation),
             (Some(_), Guarantee::Timed, _) => {
                 let enter = Transition::EnterTimedCutover { expected, prepared: (*prepared).into() };
                 vec![propose(record, enter)]
@@ -227,7 +232,7 @@ impl Controller {
         match flight.phase {
             // The command names an incarnation, and not whose.
             Phase::Draining if evidence.origin().store != flight.to => Vec::new(),
-            Phase::Draining => start_block(&flight, evidence.origin().incarnation),
+            Phase::Draining => self.start_block(&flight, evidence.origin().incarnation),
             Phase::Cutover => {
                 let expected = record.expected();
                 let differs = flight.placed.cutover.is_some_and(|facts| {
@@ -241,6 +246,14 @@ impl Controller {
                 vec![propose(record, Transition::Complete { expected, evidence: (*evidence).into() })]
             }
         }
+    }
+
+    /// The copy is near enough: from here on writes may be blocked, unless an operator has that held back.
+    fn start_block(&self, flight: &Flight<'_>, target: Incarnation) -> Vec<Output> {
+        if flight.placed.cutover.is_some() || self.policy.hold {
+            return Vec::new();
+        }
+        vec![propose(flight.record, Transition::StartBlock { expected: flight.record.expected(), target })]
     }
 
     fn timer_fired(&mut self, record: &PartitionRecord, timer: &Timer) -> Vec<Output> {
@@ -287,14 +300,6 @@ fn prepare(flight: &Flight<'_>) -> Output {
 fn seal(flight: &Flight<'_>, target: Incarnation) -> Output {
     let (migration, through) = (flight.record.migration, flight.record.epoch);
     send(flight.record, flight.from, Body::Seal(Seal { migration, through, target }))
-}
-
-/// The copy is near enough: from here on writes may be blocked.
-fn start_block(flight: &Flight<'_>, target: Incarnation) -> Vec<Output> {
-    if flight.placed.cutover.is_some() {
-        return Vec::new();
-    }
-    vec![propose(flight.record, Transition::StartBlock { expected: flight.record.expected(), target })]
 }
 
 /// Proposes the abort, and again until the record shows that the migration is over: a proposal may be lost with a leader.

@@ -14,6 +14,8 @@ pub struct Policy {
     /// Writes are blocked from the seal on, so the controller seals only when the copy lags by at most this many
     /// writes. `None`: as soon as the target is prepared.
     pub lag_writes_max: Option<u64>,
+    /// Whether an operator wants the copy to catch up, and no write to be blocked yet.
+    pub hold: bool,
     /// How long writes may be blocked before the controller aborts, counted from before the first seal request.
     pub blocked_budget_ms: u64,
     /// How often requests are repeated.
@@ -50,6 +52,7 @@ impl Policy {
     /// ms.
     pub const PRODUCTION: Self = Self {
         lag_writes_max: Some(64),
+        hold: false,
         blocked_budget_ms: 1_000,
         retry_ms: 50,
         write_effect_ms_max: 300,

@@ -23,7 +23,7 @@ use thiserror::Error;
 /// The first bytes of a recording.
 pub const MAGIC: &[u8; 17] = b"cutover-recording";
 /// The version of the format that is written.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// A frame of a recording.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

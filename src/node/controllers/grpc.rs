@@ -1,11 +1,11 @@
 //! Stores that are asked by gRPC.
 
-use super::{Call, Stores};
+use super::{Call, CopySize, Stores};
 use crate::core::control_plane::{Address, Store};
 use crate::core::fence::{Claim, Reply, Request, Stored};
-use crate::core::ids::Placement;
+use crate::core::ids::{PartitionId, Placement, Position};
 use crate::node::proto::sink::{SinkCall, refused};
-use crate::node::proto::v1::sink_client::SinkClient;
+use crate::node::proto::v1::{self, sink_client::SinkClient};
 use crate::node::proto::{Malformed, reasons};
 use crate::node::tls::{Expected, Security, channel};
 use std::collections::BTreeMap;
@@ -111,7 +111,7 @@ where
 }
 
 impl Stores for GrpcStores {
-    async fn ask(&self, Call { request, store, source }: Call) -> Result<Reply, String> {
+    async fn ask(&self, Call { request, store, source, bytes_per_second }: Call) -> Result<Reply, String> {
         let number = request.store;
         let mut asking = Asking { stores: self, number, at: None, answered: false };
         let channel = self.connect(&mut asking, &store).await?;
@@ -120,6 +120,7 @@ impl Stores for GrpcStores {
             SinkCall::Prepare(mut wire) => {
                 wire.source_endpoints =
                     source.iter().flat_map(|all| all.iter()).map(ToString::to_string).collect();
+                wire.bytes_per_second = bytes_per_second;
                 client.prepare(wire).await.map(|answer| stated(&request, answer, Reply::Prepared))
             }
             SinkCall::Seal(wire) => {
@@ -147,5 +148,26 @@ impl Stores for GrpcStores {
         });
         asking.answered = answer.is_ok();
         answer
+    }
+
+    async fn size(
+        &self,
+        number: Placement,
+        store: Store,
+        partition: PartitionId,
+    ) -> Result<Option<CopySize>, String> {
+        let mut asking = Asking { stores: self, number, at: None, answered: false };
+        let channel = self.connect(&mut asking, &store).await?;
+        let question = v1::SinkDescribeRequest { partition: Some(partition.0) };
+        let answer = SinkClient::new(channel).describe(question).await;
+        asking.answered = answer.is_ok();
+        let copy = answer.map_err(|status| reasons(&status))?.into_inner().copy;
+        let size = |copy: v1::SinkCopy| {
+            let position = Position(copy.position?);
+            let whole = Some(v1::sink_frontier::Reach::Everything(v1::SinkEverything {}));
+            let complete = copy.frontier.is_some_and(|frontier| frontier.reach == whole);
+            Some(CopySize { rows: copy.rows, bytes: copy.bytes, position, complete })
+        };
+        Ok(copy.and_then(size))
     }
 }

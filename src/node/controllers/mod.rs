@@ -12,17 +12,21 @@
     reason = "the edge: tasks, connections and clocks"
 )]
 
+mod board;
+mod duties;
 #[cfg(not(madsim))]
 mod grpc;
 mod run;
 mod timers;
 
+pub use board::{Board, Finished, Progress};
 #[cfg(not(madsim))]
 pub use grpc::GrpcStores;
 pub use run::start;
 
 use crate::core::control_plane::{Store, StoreEndpoints};
 use crate::core::fence::{Reply, Request};
+use crate::core::ids::{PartitionId, Placement, Position};
 use crate::core::migration::Policy;
 use core::future::Future;
 use core::time::Duration;
@@ -53,6 +57,21 @@ pub struct Call {
     pub store: Store,
     /// Where the source of the copy is reached, if the request prepares one.
     pub source: Option<StoreEndpoints>,
+    /// The most bytes per second that are copied, if the request prepares a copy and an order says so.
+    pub bytes_per_second: Option<u64>,
+}
+
+/// How much of a partition a store has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CopySize {
+    /// The number of rows.
+    pub rows: u64,
+    /// The bytes of their keys and values.
+    pub bytes: u64,
+    /// The position of the last write.
+    pub position: Position,
+    /// It has all rows up to there.
+    pub complete: bool,
 }
 
 /// The stores, as controllers reach them.
@@ -60,4 +79,12 @@ pub trait Stores: Send + Sync + 'static {
     /// Hands over a request, and returns the store's answer: a statement, or a refusal. Whether a request without an answer took effect is
     /// not known; it is sent again. The error is one line.
     fn ask(&self, call: Call) -> impl Future<Output = Result<Reply, String>> + Send;
+
+    /// Asks a store how much of a partition it has; `None`: it has no copy. What it says is shown to operators, and decides nothing.
+    fn size(
+        &self,
+        number: Placement,
+        store: Store,
+        partition: PartitionId,
+    ) -> impl Future<Output = Result<Option<CopySize>, String>> + Send;
 }

@@ -1,11 +1,13 @@
 //! The loop of the controllers.
 
+use super::duties::Duties;
 use super::timers::Timers;
-use super::{Call, ControllersConfig, Stores};
+use super::{Board, Call, ControllersConfig, CopySize, Stores};
 use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
 use crate::core::fence::{Body, Reply, Request};
 use crate::core::ids::{PartitionId, Placement, Term};
 use crate::core::migration::{Command, Controller, Event, Output, PartitionRecord, Transition};
+use crate::core::placement::PartitionState;
 use crate::node::driver::{Clock, FeedItem, Handle, View};
 use core::time::Duration;
 use rand_chacha::ChaCha8Rng;
@@ -19,6 +21,10 @@ use tokio::time::Instant;
 const PROPOSAL: Duration = Duration::from_secs(5);
 /// Pause before changes are watched again.
 const AGAIN: Duration = Duration::from_millis(100);
+/// How often the orders of the log are looked at.
+const ORDERS: Duration = Duration::from_millis(100);
+/// How often stores are asked how much of a moving partition they have.
+const SIZES: Duration = Duration::from_millis(500);
 /// Most proposals under way.
 const PROPOSALS_MAX: usize = 256;
 /// Most results that wait. A call whose result has no room waits for it, and counts as under way.
@@ -28,6 +34,8 @@ const DONE_MAX: usize = 256;
 enum Done {
     Answered(Box<(Request, Result<Reply, String>)>),
     Proposed(Command),
+    Ordered(Box<ControlPlaneEntry>),
+    Sized(PartitionId, Placement, Result<Option<CopySize>, String>),
 }
 
 /// A partition that is driven.
@@ -36,6 +44,8 @@ struct Driven {
     /// Requests and commands under way, none of which is sent a second time before it has ended.
     asked: BTreeSet<Request>,
     proposed: BTreeSet<Command>,
+    /// The stores that are asked how much they have.
+    sized: BTreeSet<Placement>,
 }
 
 struct Controllers<S> {
@@ -46,16 +56,22 @@ struct Controllers<S> {
     driven: BTreeMap<PartitionId, Driven>,
     calls: BTreeMap<Placement, usize>,
     proposals: usize,
+    duties: Duties,
+    /// What orders ask for that is proposed.
+    ordered: BTreeSet<ControlPlaneEntry>,
+    board: Board,
+    sizes_at: Instant,
     /// What comes of calls and proposals. Those of an earlier term tell nobody.
     done: mpsc::Sender<Done>,
     came: mpsc::Receiver<Done>,
 }
 
-/// Starts the controllers of a node. They work while the node leads, and end with it.
+/// Starts the controllers of a node. They work while the node leads, and end with it. What they drive is on the board.
 pub fn start<S: Stores>(
     handle: Handle,
     stores: S,
     config: ControllersConfig,
+    board: Board,
     (clock, jitter): (Box<dyn Clock>, ChaCha8Rng),
 ) -> JoinHandle<()> {
     let (done, came) = mpsc::channel(DONE_MAX);
@@ -63,10 +79,14 @@ pub fn start<S: Stores>(
         handle,
         stores: Arc::new(stores),
         config,
-        timers: Timers::new(config.policy, clock, jitter),
+        timers: Timers::new(clock, jitter),
         driven: BTreeMap::new(),
         calls: BTreeMap::new(),
         proposals: 0,
+        duties: Duties::default(),
+        ordered: BTreeSet::new(),
+        board,
+        sizes_at: Instant::now(),
         done,
         came,
     };
@@ -91,6 +111,9 @@ impl<S: Stores> Controllers<S> {
         self.driven.clear();
         self.calls.clear();
         self.proposals = 0;
+        self.duties = Duties::default();
+        self.ordered.clear();
+        self.board.clear();
         metrics::gauge!("cutover_controllers").set(0.0);
     }
 
@@ -102,6 +125,7 @@ impl<S: Stores> Controllers<S> {
         self.each_unsettled(&view, &Event::TookOver);
         // When changes are watched again: a moment, since whatever else happens must not put it off.
         let mut again = feed.is_none().then(|| Instant::now() + AGAIN);
+        let mut orders = Instant::now();
         loop {
             let due = self.timers.next();
             tokio::select! {
@@ -127,6 +151,10 @@ impl<S: Stores> Controllers<S> {
                     }
                     None => (feed, again) = (None, Some(Instant::now() + AGAIN)),
                 },
+                () = tokio::time::sleep_until(orders) => {
+                    orders = Instant::now() + ORDERS;
+                    self.look_at_orders();
+                }
                 () = sleep_until(due) => {
                     while let Some((partition, timer)) = self.timers.fired(Instant::now()) {
                         self.event(partition, &Event::TimerFired(timer));
@@ -152,12 +180,17 @@ impl<S: Stores> Controllers<S> {
                     driven.proposed.remove(&command);
                 }
             }
+            Done::Ordered(entry) => {
+                self.ordered.remove(&entry);
+            }
+            Done::Sized(partition, store, size) => self.sized(partition, store, size),
             Done::Answered(answered) => {
                 let (request, answer) = *answered;
                 let partition = request.partition;
                 if let Some(calls) = self.calls.get_mut(&request.store) {
                     *calls = calls.saturating_sub(1);
                 }
+                self.board.asked(partition, request.store, answer.as_ref().err().cloned());
                 if let Some(driven) = self.driven.get_mut(&partition) {
                     driven.asked.remove(&request);
                 }
@@ -176,24 +209,28 @@ impl<S: Stores> Controllers<S> {
     fn event(&mut self, partition: PartitionId, event: &Event) {
         let Ok(view) = self.handle.latest() else { return };
         let state = view.state();
-        let Some(record) = state.table().record(partition).filter(|record| !record.is_settled()) else {
+        let record = state.table().record(partition);
+        self.board.saw(record, partition, Instant::now());
+        let Some(record) = record.filter(|record| !record.is_settled()) else {
             if self.driven.remove(&partition).is_some() {
                 self.timers.stop(partition);
                 self.count();
             }
             return;
         };
-        let policy = self.config.policy;
+        let policy = state.orders().policy_of(record, self.config.policy);
         let driven = self.driven.entry(partition).or_insert_with(|| Driven {
             machine: Controller::new(policy),
             asked: BTreeSet::new(),
             proposed: BTreeSet::new(),
+            sized: BTreeSet::new(),
         });
+        driven.machine.follow(policy);
         let outputs = driven.machine.handle(record, event);
         self.count();
         for output in outputs {
             match output {
-                Output::SetTimer(timer) => self.timers.set(partition, timer),
+                Output::SetTimer(timer) => self.timers.set(partition, timer, &policy),
                 Output::Send(request) => self.send(state, record, request),
                 Output::Propose(command) => self.propose(command),
             }
@@ -222,6 +259,7 @@ impl<S: Stores> Controllers<S> {
             request: request.clone(),
             store,
             source: source.map(|source| source.facts.endpoints.clone()),
+            bytes_per_second: state.orders().order_of(record).and_then(|order| order.bytes_per_second),
         };
         let (stores, deadline) = (Arc::clone(&self.stores), self.config.deadline);
         let done = self.done.clone();
@@ -250,6 +288,86 @@ impl<S: Stores> Controllers<S> {
             let _told = done.send(Done::Proposed(command)).await;
         });
     }
+}
+
+/// What orders ask for, beside what a record asks for.
+impl<S: Stores> Controllers<S> {
+    fn look_at_orders(&mut self) {
+        let now = Instant::now();
+        self.board.measured(now);
+        let Ok(view) = self.handle.latest() else { return };
+        for entry in self.duties.due(view.state(), now, wall_s()) {
+            self.order(entry);
+        }
+        if now >= self.sizes_at {
+            self.sizes_at = now + SIZES;
+            for record in self
+                .driven
+                .keys()
+                .filter_map(|of| view.state().table().record(*of))
+                .cloned()
+                .collect::<Vec<_>>()
+            {
+                self.ask_sizes(view.state(), &record);
+            }
+        }
+    }
+
+    fn order(&mut self, entry: ControlPlaneEntry) {
+        if self.proposals >= PROPOSALS_MAX || !self.ordered.insert(entry.clone()) {
+            return;
+        }
+        let (handle, done) = (self.handle.clone(), self.done.clone());
+        tokio::spawn(async move {
+            let outcome = tokio::time::timeout(PROPOSAL, handle.propose(entry.clone(), None)).await;
+            tracing::debug!(%entry, ?outcome, "proposed by an order");
+            let _told = done.send(Done::Ordered(Box::new(entry))).await;
+        });
+    }
+
+    /// Asks both ends of a move how much they have. It is of use while the copy is made, and so it ends with that.
+    fn ask_sizes(&mut self, state: &ControlPlaneState, record: &PartitionRecord) {
+        let placed = record.placed.filter(|placed| placed.cutover.is_none() && placed.held.is_none());
+        let Some(PartitionState::Migrating { from, to, .. }) = placed.map(|placed| placed.state) else {
+            return;
+        };
+        for number in [from, to] {
+            let Some(store) = state.stores().get(number).cloned() else { continue };
+            let Some(driven) = self.driven.get_mut(&record.partition) else { return };
+            if self.calls.get(&number).is_some_and(|calls| *calls >= self.config.calls_per_store)
+                || !driven.sized.insert(number)
+            {
+                continue;
+            }
+            let (stores, deadline) = (Arc::clone(&self.stores), self.config.deadline);
+            let (done, partition) = (self.done.clone(), record.partition);
+            tokio::spawn(async move {
+                let size = tokio::time::timeout(deadline, stores.size(number, store, partition)).await;
+                let size = size.unwrap_or_else(|_| Err(format!("no answer within {deadline:?}")));
+                let _told = done.send(Done::Sized(partition, number, size)).await;
+            });
+        }
+    }
+
+    fn sized(&mut self, partition: PartitionId, store: Placement, size: Result<Option<CopySize>, String>) {
+        if let Some(driven) = self.driven.get_mut(&partition) {
+            driven.sized.remove(&store);
+        }
+        let Ok(view) = self.handle.latest() else { return };
+        let placed = view.state().table().record(partition).and_then(|record| record.placed);
+        let Some(PartitionState::Migrating { to, .. }) = placed.map(|placed| placed.state) else { return };
+        match size {
+            Ok(Some(size)) => self.board.looked(partition, store == to, size, Instant::now()),
+            Ok(None) => {}
+            Err(why) => self.board.asked(partition, store, Some(why)),
+        }
+    }
+}
+
+/// Seconds of the Unix epoch. A clock that is wrong has a copy dropped early or late, and decides nothing else.
+fn wall_s() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
 
 async fn next(feed: &mut Option<mpsc::Receiver<FeedItem>>) -> Option<FeedItem> {

@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
 
 pub(super) struct Timers {
-    policy: Policy,
     clock: Box<dyn Clock>,
     jitter: ChaCha8Rng,
     running: BTreeMap<(PartitionId, Timer), Instant>,
@@ -18,16 +17,16 @@ pub(super) struct Timers {
 }
 
 impl Timers {
-    pub(super) const fn new(policy: Policy, clock: Box<dyn Clock>, jitter: ChaCha8Rng) -> Self {
-        Self { policy, clock, jitter, running: BTreeMap::new(), due: BTreeSet::new() }
+    pub(super) const fn new(clock: Box<dyn Clock>, jitter: ChaCha8Rng) -> Self {
+        Self { clock, jitter, running: BTreeMap::new(), due: BTreeSet::new() }
     }
 
-    /// Starts a timer; one that runs is left alone.
-    pub(super) fn set(&mut self, partition: PartitionId, timer: Timer) {
+    /// Starts a timer, as long as the policy of the partition's move has it; one that runs is left alone.
+    pub(super) fn set(&mut self, partition: PartitionId, timer: Timer, policy: &Policy) {
         if self.running.contains_key(&(partition, timer)) {
             return;
         }
-        let lasts = self.policy.duration_ms(&timer);
+        let lasts = policy.duration_ms(&timer);
         let lasts = match timer {
             // Up to half as long again: stores are not asked by all partitions at one moment.
             Timer::Retry => lasts + self.jitter.next_u64() % (lasts / 2).max(1),

@@ -69,7 +69,7 @@ impl core::fmt::Display for PartitionSelector {
     }
 }
 
-fn need<T>(field: &'static str, value: Option<T>) -> Result<T, Malformed> {
+pub(super) fn need<T>(field: &'static str, value: Option<T>) -> Result<T, Malformed> {
     value.ok_or(Malformed::Missing { field })
 }
 
@@ -124,7 +124,7 @@ pub(crate) fn guarantee(found: i32) -> Result<Guarantee, Malformed> {
     }
 }
 
-fn expected(wire: Option<v1::Expected>) -> Result<Expected, Malformed> {
+pub(super) fn expected(wire: Option<v1::Expected>) -> Result<Expected, Malformed> {
     let wire = need("expected", wire)?;
     Ok(Expected { migration: MigrationId(wire.migration), epoch: Epoch(wire.epoch) })
 }

@@ -35,7 +35,7 @@ pub(super) fn abort_reason(found: i32) -> AbortReason {
     }
 }
 
-pub(super) const fn abort_reason_of(why: AbortReason) -> i32 {
+pub(crate) const fn abort_reason_of(why: AbortReason) -> i32 {
     match why {
         AbortReason::Operator => v1::AbortReason::Unspecified as i32,
         AbortReason::Budget => v1::AbortReason::Budget as i32,

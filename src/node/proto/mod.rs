@@ -6,6 +6,7 @@
 mod command;
 mod detail;
 mod digest;
+mod order;
 mod record;
 pub mod sink;
 mod store;
@@ -13,6 +14,7 @@ mod store;
 pub(crate) use command::guarantee_of;
 pub use command::{Malformed, PartitionSelector, request};
 pub use detail::{Problem, detail_of, reasons};
+pub(crate) use digest::abort_reason_of;
 
 /// The generated messages and services.
 pub mod v1 {

@@ -6,7 +6,7 @@
 //!
 //! Numbers are little-endian.
 
-use super::layout::with_stores;
+use super::layout::{with_orders, with_stores};
 use crate::core::control_plane::ControlPlaneState;
 use crate::core::raft::Snapshot;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,9 @@ use xxhash_rust::xxh3::xxh3_64;
 const MAGIC: &[u8; 14] = b"cutover-backup";
 /// The format version. Version 1 had a CRC-32 checksum, version 2 no history, version 3 no digests; this program reads none of
 /// them.
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
+/// The version before orders were known, which is read: its state ends before the orders.
+const VERSION_5: u32 = 5;
 /// The version before stores were known, which is read: its state ends before the stores.
 const VERSION_4: u32 = 4;
 
@@ -76,7 +78,7 @@ pub fn decode(file: &[u8]) -> Result<Backup, BackupError> {
     let rest = file.strip_prefix(MAGIC).ok_or(BackupError::Magic)?;
     let (version, rest) = rest.split_first_chunk::<4>().ok_or(BackupError::Magic)?;
     let version = u32::from_le_bytes(*version);
-    if version != VERSION && version != VERSION_4 {
+    if ![VERSION, VERSION_5, VERSION_4].contains(&version) {
         return Err(BackupError::Version { found: version });
     }
     let (expected, body) = rest.split_first_chunk::<8>().ok_or(BackupError::Magic)?;
@@ -86,8 +88,10 @@ pub fn decode(file: &[u8]) -> Result<Backup, BackupError> {
     }
     let codec = |error: postcard::Error| BackupError::Codec(error.to_string());
     let mut backup: Backup = postcard::from_bytes(body).map_err(codec)?;
-    if version == VERSION_4 {
-        backup.snapshot = with_stores(&backup.snapshot).map_err(codec)?;
+    match version {
+        VERSION_4 => backup.snapshot = with_stores(&backup.snapshot).map_err(codec)?,
+        VERSION_5 => backup.snapshot = with_orders(&backup.snapshot).map_err(codec)?,
+        _ => {}
     }
     let _readable = backup
         .snapshot

@@ -23,8 +23,10 @@ use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
 /// Number of the layout that this program writes and reads.
-pub(super) const FORMAT: u32 = 6;
-/// The layout before stores were known: its snapshots end before the stores. It is read, and replaced when the directory is opened.
+pub(super) const FORMAT: u32 = 7;
+/// The layout before orders were known: its snapshots end before the orders. It is read, and replaced when the directory is opened.
+const FORMAT_6: u32 = 6;
+/// The layout before stores were known: its snapshots end before the stores. As the one after it.
 const FORMAT_5: u32 = 5;
 /// The value under `format` in layout 1: a CRC-32, where layout 2 has eight bytes of XXH3, and the number.
 const FORMAT_1: [u8; 5] = [0xc6, 0xb2, 0xb8, 0xb7, 1];
@@ -131,15 +133,15 @@ impl<'a> Reader<'a> {
     /// The owner of the directory. Checks the format first, since nothing else can be read in another one.
     pub(super) fn identity(&self) -> Result<StoreIdentity, StoreError> {
         match self.format()? {
-            FORMAT | FORMAT_5 => self.meta(KEY_IDENTITY),
+            FORMAT | FORMAT_6 | FORMAT_5 => self.meta(KEY_IDENTITY),
             0 => Err(self.place.corrupt(KEY_FORMAT, 0, FORMAT)),
             found => Err(StoreError::Format { place: self.place.0.clone(), found, expected: FORMAT }),
         }
     }
 
-    /// Whether the directory is of the layout before this one.
+    /// Whether the directory is of an earlier layout that is read.
     pub(super) fn is_older(&self) -> Result<bool, StoreError> {
-        Ok(self.format()? == FORMAT_5)
+        Ok(self.format()? != FORMAT)
     }
 
     fn format(&self) -> Result<u32, StoreError> {
@@ -199,9 +201,11 @@ impl<'a> Reader<'a> {
             return Err(place.corrupt("the snapshot", "none", "one"));
         };
         let mut snapshot: Snapshot = SNAPSHOT_SLOT.open(place, "the snapshot", value.value())?;
-        if self.is_older()? {
-            let unread = |error| place.corrupt("the snapshot", error, "one that can be read");
-            snapshot = with_stores(&snapshot).map_err(unread)?;
+        let unread = |error| place.corrupt("the snapshot", error, "one that can be read");
+        match self.format()? {
+            FORMAT_5 => snapshot = with_stores(&snapshot).map_err(unread)?,
+            FORMAT_6 => snapshot = with_orders(&snapshot).map_err(unread)?,
+            _ => {}
         }
         match snapshot.applied::<ControlPlaneState>() {
             Ok(_) => Ok(snapshot),
@@ -215,9 +219,18 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A snapshot that was encoded before stores were known, with what is known of stores now: nothing.
+/// A snapshot that was encoded before stores were known, with what is known of stores and ordered now: nothing.
 pub(super) fn with_stores(older: &Snapshot) -> Result<Snapshot, postcard::Error> {
-    let bytes = [older.data.encoded()?, &ControlPlaneState::without_stores()?].concat();
+    followed(older, &ControlPlaneState::without_stores()?)
+}
+
+/// A snapshot that was encoded before orders were known, with what is ordered now: nothing.
+pub(super) fn with_orders(older: &Snapshot) -> Result<Snapshot, postcard::Error> {
+    followed(older, &ControlPlaneState::without_orders()?)
+}
+
+fn followed(older: &Snapshot, by: &[u8]) -> Result<Snapshot, postcard::Error> {
+    let bytes = [older.data.encoded()?, by].concat();
     Ok(Snapshot { data: bytes.into(), ..older.clone() })
 }
 

@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 use std::ops::Bound;
 
 /// Number of the layout that this program writes and reads.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("sink");
 pub(super) const FENCES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("fences");

@@ -72,7 +72,13 @@ pub fn told(outcome: &Outcome<Answer>) -> Result<(), Disagreement> {
     let right = match (told, expected) {
         (Ok(epoch), Said::Answered) => match answer {
             Some(Answer::Epoch(answered) | Answer::Named { epoch: answered, .. }) => epoch == answered,
-            Some(Answer::Noted | Answer::Refused(_) | Answer::Store { .. } | Answer::StoreRefused(_))
+            Some(
+                Answer::Noted
+                | Answer::Refused(_)
+                | Answer::Store { .. }
+                | Answer::StoreRefused(_)
+                | Answer::OrderRefused(_),
+            )
             | None => false,
         },
         (Err(MigrationError::Backend { reason }), Said::Unknown) => reason == BackendFailure::Indeterminate,

@@ -17,14 +17,21 @@ impl ControllerBeside {
     /// Beside a controller that knows nothing.
     #[must_use]
     pub const fn new(policy: &Policy) -> Self {
-        Self(Controller::new(policy.lag_writes_max))
+        Self(Controller::new(policy.lag_writes_max, policy.hold))
     }
 
     /// Beside a controller in any state.
     #[must_use]
     pub fn of(machine: &migration::Controller) -> Self {
         let waits = machine.waits().map(|(migration, epoch, ended)| ((migration, epoch), ended));
-        Self(Controller { waits: waits.collect(), ..Controller::new(machine.policy().lag_writes_max) })
+        let policy = machine.policy();
+        Self(Controller { waits: waits.collect(), ..Controller::new(policy.lag_writes_max, policy.hold) })
+    }
+
+    /// The machine follows another policy.
+    pub const fn follows(&mut self, policy: &Policy) {
+        self.0.lag = policy.lag_writes_max;
+        self.0.holds = policy.hold;
     }
 
     /// What the reference has.
@@ -132,9 +139,9 @@ const fn rule_of(event: &migration::Event) -> &'static str {
         }
         migration::Event::TookOver => "M12",
         migration::Event::Replied(reply) => match reply {
-            Reply::Prepared(_) => "M15, M16, M26",
+            Reply::Prepared(_) => "M15, M16, M26, M28",
             Reply::Watermark(_) => "M17",
-            Reply::Evidence(_) => "M18, M27",
+            Reply::Evidence(_) => "M18, M27, M28",
             Reply::Sealed(_) => "M19",
             Reply::Dropped(_) => "M20",
             Reply::Refused { .. } => "M21 to M23",

@@ -77,7 +77,11 @@ impl StoresBeside {
                 self.directory.does(&asked, *store, at);
                 Ok(Some((*store, asked)))
             }
-            Answer::Noted | Answer::Epoch(_) | Answer::Named { .. } | Answer::Refused(_) => {
+            Answer::Noted
+            | Answer::Epoch(_)
+            | Answer::Named { .. }
+            | Answer::Refused(_)
+            | Answer::OrderRefused(_) => {
                 Err(Disagreement::new("K9", (change, answer), "no answer to this entry"))
             }
         }
@@ -99,7 +103,8 @@ impl StoresBeside {
             | Answer::Epoch(_)
             | Answer::Named { .. }
             | Answer::Store { .. }
-            | Answer::StoreRefused(_) => None,
+            | Answer::StoreRefused(_)
+            | Answer::OrderRefused(_) => None,
         };
         if told == no { Ok(no.is_some()) } else { Err(Disagreement::new("K11", answer, no)) }
     }

@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 pub struct Controller {
     /// How many writes the target may lack when writes are blocked; nothing: however many.
     pub lag: Option<u64>,
+    /// Whether an operator holds it back: no write is to be blocked.
+    pub holds: bool,
     /// The waits that it has begun, and whether each has ended.
     pub waits: BTreeMap<(MigrationId, Epoch), bool>,
 }
@@ -33,9 +35,9 @@ struct Driven {
 impl Controller {
     /// A new one.
     #[must_use]
-    pub const fn new(lag: Option<u64>) -> Self {
+    pub const fn new(lag: Option<u64>, holds: bool) -> Self {
         // M9
-        Self { lag, waits: BTreeMap::new() }
+        Self { lag, holds, waits: BTreeMap::new() }
     }
 
     /// What it does at an event, with this record read.

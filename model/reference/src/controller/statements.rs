@@ -12,7 +12,7 @@ impl Controller {
         match heard {
             Heard::Prepared(prepared) => self.prepared(record, prepared, does),
             Heard::Sealed(receipt) => sealed(record, receipt, does),
-            Heard::Evidence(evidence) => evidence_of(record, evidence, does),
+            Heard::Evidence(evidence) => self.evidence(record, evidence, does),
             Heard::Watermark(reading) => self.watermark(record, reading, does),
             Heard::Dropped(dropped) => dropped_copy(record, dropped, does),
             // M23
@@ -53,7 +53,7 @@ impl Controller {
         // M16
         match (driven.flight.block, self.lag) {
             (None, Some(_)) => asks_watermark(record, placed.owner, does),
-            (None, None) => starts_block(record, by, does),
+            (None, None) => self.starts_block(record, by, does),
             (Some(_), _) if placed.guarantee == Guarantee::Timed => {
                 let fits = closed_through >= driven.draining;
                 does.proposes(fits, Change::EnterTimedCutover(seen(record), *prepared));
@@ -79,6 +79,35 @@ impl Controller {
             asks_evidence(record, &driven, reading.position.minus(lag), does);
         }
     }
+
+    fn starts_block(&self, record: &Record, by: Speaker, does: &mut Does) {
+        // M28
+        if !self.holds {
+            // M16, M18
+            does.proposes(true, Change::StartBlock(seen(record), by.incarnation));
+        }
+    }
+
+    fn evidence(&self, record: &Record, evidence: &Reached, does: &mut Does) {
+        let Some(Driven { flight, .. }) = answers(record, evidence) else { return };
+        let by_target = evidence.by.store == flight.to;
+        // M18
+        match (flight.cutover, flight.block) {
+            (true, block) => {
+                let by_target =
+                    by_target && block.is_some_and(|block| block.target == evidence.by.incarnation);
+                let last = block.and_then(|block| block.last);
+                // M27
+                if by_target && last.is_some_and(|last| last.digest != evidence.digest) {
+                    return does.proposes(true, Change::Abort(seen(record), Why::Digest));
+                }
+                let reaches = last.is_some_and(|last| evidence.position >= last.watermark);
+                does.proposes(by_target && reaches, Change::Complete(seen(record), *evidence));
+            }
+            (false, None) if by_target => self.starts_block(record, evidence.by, does),
+            (false, _) => {}
+        }
+    }
 }
 
 /// The driven migration, if this answers a question that the record asks.
@@ -86,31 +115,6 @@ fn answers(record: &Record, answer: &Reached) -> Option<Driven> {
     // M2
     let same = answer.migration == record.migration && answer.epoch == record.epoch;
     driven(record).filter(|_| same)
-}
-
-fn starts_block(record: &Record, by: Speaker, does: &mut Does) {
-    // M16, M18
-    does.proposes(true, Change::StartBlock(seen(record), by.incarnation));
-}
-
-fn evidence_of(record: &Record, evidence: &Reached, does: &mut Does) {
-    let Some(Driven { flight, .. }) = answers(record, evidence) else { return };
-    let by_target = evidence.by.store == flight.to;
-    // M18
-    match (flight.cutover, flight.block) {
-        (true, block) => {
-            let by_target = by_target && block.is_some_and(|block| block.target == evidence.by.incarnation);
-            let last = block.and_then(|block| block.last);
-            // M27
-            if by_target && last.is_some_and(|last| last.digest != evidence.digest) {
-                return does.proposes(true, Change::Abort(seen(record), Why::Digest));
-            }
-            let reaches = last.is_some_and(|last| evidence.position >= last.watermark);
-            does.proposes(by_target && reaches, Change::Complete(seen(record), *evidence));
-        }
-        (false, None) if by_target => starts_block(record, evidence.by, does),
-        (false, _) => {}
-    }
 }
 
 fn sealed(record: &Record, receipt: &Receipt, does: &mut Does) {

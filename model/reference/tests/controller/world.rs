@@ -33,6 +33,14 @@ impl Hand {
         let (machine, beside) = (Controller::new(policy), ControllerBeside::new(&policy));
         Self { machine, beside, view: None, timers: Vec::new() }
     }
+
+    /// An operator holds the move back, or lets it go on.
+    fn is_held_or_released(&mut self) {
+        let policy = *self.machine.policy();
+        let policy = Policy { hold: !policy.hold, ..policy };
+        self.machine.follow(policy);
+        self.beside.follows(&policy);
+    }
 }
 
 pub struct World {
@@ -112,6 +120,10 @@ impl World {
                 self.hands[at] = Hand::new(self.policy);
                 self.reads(at);
                 return self.event(at, &Event::TookOver, tally);
+            }
+            510..518 => {
+                let at = self.hand();
+                self.hands[at].is_held_or_released();
             }
             _ => {
                 let at = self.hand();

@@ -4,9 +4,9 @@ use super::around::Around;
 use super::dice::Dice;
 use super::sinks::{STORES, Sinks};
 use super::statements::Statements;
-use super::stores;
+use super::{orders, stores};
 use cutover::core::control_plane::{
-    ControlPlaneEntry, Directory, MembershipChange, Override, PartitionName, Stores,
+    ControlPlaneEntry, Directory, MembershipChange, Orders, Override, PartitionName, Stores,
 };
 use cutover::core::fence::{DropCopy, End, EvidenceQuery, Prepare, Seal, WatermarkQuery};
 use cutover::core::ids::{DirectoryId, Epoch, Incarnation, MigrationId, NodeId, PartitionId, Placement};
@@ -81,6 +81,7 @@ pub struct Choice<'a> {
     pub table: &'a PlacementTable,
     pub directory: &'a Directory,
     pub stores: &'a Stores,
+    pub orders: &'a Orders,
     /// Whether stores come and go.
     pub changes_stores: bool,
     /// Records that were seen before, of which a late command may speak.
@@ -91,6 +92,9 @@ impl Choice<'_> {
     pub fn entry(&mut self) -> ControlPlaneEntry {
         if self.dice.percent(2) {
             return ControlPlaneEntry::MembershipChange(self.change());
+        }
+        if self.dice.percent(6) {
+            return ControlPlaneEntry::OrderChange(orders::change(self));
         }
         let often = if stores::nameless(self.stores, self.table).is_empty() { 5 } else { 30 };
         if self.changes_stores && self.dice.percent(often) {
@@ -132,7 +136,13 @@ impl Choice<'_> {
         }
     }
 
-    fn partition(&mut self) -> PartitionId {
+    /// A state of a record that was seen before.
+    pub fn any_past(&mut self) -> Expected {
+        let none = Expected { migration: MigrationId(9), epoch: Epoch(9) };
+        if self.past.is_empty() { none } else { self.dice.one_of(self.past) }
+    }
+
+    pub fn partition(&mut self) -> PartitionId {
         let listed: Vec<PartitionId> = self.table.records().map(|record| record.partition).collect();
         if listed.is_empty() || self.dice.percent(8) {
             return PartitionId(1 + self.dice.below(4));

@@ -58,6 +58,7 @@ pub fn walk(seed: u64, steps: u64) -> Result<Raised, String> {
             table: &before,
             directory,
             stores: nobody.stores(),
+            orders: nobody.orders(),
             changes_stores: false,
             past: &past,
         };

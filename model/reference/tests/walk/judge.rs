@@ -2,6 +2,7 @@
 
 use super::choose::Choice;
 use super::dice::Dice;
+use super::orders;
 use super::sinks::Sinks;
 use super::tally::Tally;
 use cutover::core::control_plane::{
@@ -84,6 +85,7 @@ impl Walk {
             table: self.state.table(),
             directory: self.state.directory(),
             stores: self.state.stores(),
+            orders: self.state.orders(),
             changes_stores: true,
             past: &self.past,
         };
@@ -115,8 +117,10 @@ impl Walk {
             Answer::Refused(refusal) => Some(format!("{refusal:?}")),
             Answer::StoreRefused(StoreRefusal::InUse { used, .. }) => Some(format!("InUseAs{used:?}")),
             Answer::StoreRefused(refusal) => Some(format!("{refusal:?}")),
+            Answer::OrderRefused(refusal) => Some(format!("{refusal:?}")),
             Answer::Noted | Answer::Epoch(_) | Answer::Named { .. } | Answer::Store { .. } => None,
         };
+        orders::fit(&self.state).map_err(|why| say(&why))?;
         let word = refusal.as_ref().map(|text| text.split([' ', '{']).next().unwrap_or(text));
         tally.notes(kind(entry), word);
         if let (Some(partition), None) = (subject, &refusal) {
@@ -175,6 +179,7 @@ fn subject(entry: &ControlPlaneEntry, state: &ControlPlaneState) -> Option<Parti
         ControlPlaneEntry::NamedTransition { name, .. } => state.directory().partition(name),
         ControlPlaneEntry::MembershipChange(_)
         | ControlPlaneEntry::StoreChange(_)
+        | ControlPlaneEntry::OrderChange(_)
         | ControlPlaneEntry::LeaderConfiguration { .. } => None,
     }
 }
@@ -215,6 +220,7 @@ fn kind(entry: &ControlPlaneEntry) -> &'static str {
                 StoreChange::Remove { .. } => "remove a store",
             };
         }
+        ControlPlaneEntry::OrderChange(change) => return orders::kind(change),
         ControlPlaneEntry::MembershipChange(_) | ControlPlaneEntry::LeaderConfiguration { .. } => {
             return "change of the members";
         }

@@ -35,6 +35,11 @@ const KINDS: &[(&str, u64)] = &[
     ("add a store in use", 10),
     ("move a store", 100),
     ("remove a store", 100),
+    ("order the next move", 100),
+    ("order a move in flight", 100),
+    ("drain a store", 100),
+    ("end a drain", 50),
+    ("say when a copy is dropped", 50),
 ];
 
 /// What must have been in a record after a command, and how often.
@@ -49,7 +54,7 @@ const MARKS: &[(&str, u64)] = &[
 ];
 
 /// The refusals that must have been seen.
-const REFUSALS: usize = 48;
+const REFUSALS: usize = 56;
 
 impl Tally {
     pub fn notes(&mut self, kind: &'static str, refusal: Option<&str>) {

@@ -216,6 +216,7 @@ fn command(entry: &Entry<ControlPlaneEntry>) -> Option<&cutover::core::migration
             payload:
                 ControlPlaneEntry::MembershipChange(_)
                 | ControlPlaneEntry::StoreChange(_)
+                | ControlPlaneEntry::OrderChange(_)
                 | ControlPlaneEntry::NamedTransition { .. }
                 | ControlPlaneEntry::LeaderConfiguration { .. },
             ..

@@ -154,6 +154,7 @@ fn log(log: &Log<ControlPlaneEntry>) -> String {
                 change.to_string()
             }
             Content::Payload { payload: ControlPlaneEntry::StoreChange(change), .. } => change.to_string(),
+            Content::Payload { payload: ControlPlaneEntry::OrderChange(change), .. } => change.to_string(),
             Content::OpenSession => "open".to_owned(),
             Content::CloseSession(_) => "close".to_owned(),
         };

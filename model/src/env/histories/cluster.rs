@@ -147,14 +147,16 @@ impl Cluster {
             ControlPlaneEntry::NamedTransition { .. }
             | ControlPlaneEntry::MembershipChange(_)
             | ControlPlaneEntry::StoreChange(_)
+            | ControlPlaneEntry::OrderChange(_)
             | ControlPlaneEntry::LeaderConfiguration { .. } => None,
         };
         let (index, effect) = self.commit(Content::Payload { ticket, payload })?;
         let (answered, named) = match effect {
             Effect::Answered { repeated: true, .. } => (Answered::Repeated, named),
-            Effect::Answered { answer: Answer::Refused(_) | Answer::StoreRefused(_), .. } => {
-                (Answered::Refused, named)
-            }
+            Effect::Answered {
+                answer: Answer::Refused(_) | Answer::StoreRefused(_) | Answer::OrderRefused(_),
+                ..
+            } => (Answered::Refused, named),
             Effect::Answered { answer: Answer::Named { partition, .. }, .. } => {
                 (Answered::Applied, Some(partition))
             }

@@ -114,6 +114,7 @@ impl SystemBounds {
         let fast_clocks = draw.percent(50);
         let policy = Policy {
             lag_writes_max: draw.percent(60).then(|| draw.within(0, 2).into()),
+            hold: false,
             blocked_budget_ms: 100,
             retry_ms: 1,
             write_effect_ms_max: draw.within(1, 8).into(),

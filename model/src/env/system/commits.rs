@@ -94,6 +94,7 @@ impl Turn<'_> {
             Effect::Answered { answer: Answer::StoreRefused(_), .. } => {
                 self.mark("a refused change of the stores");
             }
+            Effect::Answered { answer: Answer::OrderRefused(_), .. } => self.mark("a refused order"),
             Effect::Answered { answer: Answer::Noted | Answer::Epoch(_) | Answer::Named { .. }, .. } => {
                 let record = |partition| before.table().record(partition)?.placed;
                 let placed = match entry {
@@ -103,6 +104,7 @@ impl Turn<'_> {
                     }
                     ControlPlaneEntry::MembershipChange(_)
                     | ControlPlaneEntry::StoreChange(_)
+                    | ControlPlaneEntry::OrderChange(_)
                     | ControlPlaneEntry::LeaderConfiguration { .. } => None,
                 };
                 let timed = placed.is_some_and(|placed| placed.guarantee == Guarantee::Timed);

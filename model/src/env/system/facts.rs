@@ -65,6 +65,7 @@ pub(super) const fn transition(entry: &ControlPlaneEntry) -> Option<&Transition>
         ControlPlaneEntry::NamedTransition { transition, .. } => Some(transition),
         ControlPlaneEntry::MembershipChange(_)
         | ControlPlaneEntry::StoreChange(_)
+        | ControlPlaneEntry::OrderChange(_)
         | ControlPlaneEntry::LeaderConfiguration { .. } => None,
     }
 }
@@ -123,6 +124,7 @@ pub(super) fn entry(entry: &ControlPlaneEntry) -> String {
         ControlPlaneEntry::OwnershipTransition(command) => command.to_string(),
         ControlPlaneEntry::NamedTransition { name, transition } => format!("{name} {transition}"),
         ControlPlaneEntry::StoreChange(change) => change.to_string(),
+        ControlPlaneEntry::OrderChange(change) => change.to_string(),
         ControlPlaneEntry::MembershipChange(_) | ControlPlaneEntry::LeaderConfiguration { .. } => {
             format!("{entry:?}")
         }

@@ -155,7 +155,8 @@ impl Log {
                     | Answer::Epoch(_)
                     | Answer::Refused(_)
                     | Answer::Store { .. }
-                    | Answer::StoreRefused(_),
+                    | Answer::StoreRefused(_)
+                    | Answer::OrderRefused(_),
                 ..
             }
             | Effect::SessionOpened(_)

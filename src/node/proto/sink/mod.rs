@@ -106,6 +106,7 @@ impl From<Request> for SinkCall {
                     source: source.map(|source| source.0),
                     keep: keep.map(|keep| keep.0),
                     source_endpoints: Vec::new(),
+                    bytes_per_second: None,
                 })
             }
             Body::Seal(Seal { migration, through, target: incarnation }) => Self::Seal(v1::SinkSealRequest {

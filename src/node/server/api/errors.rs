@@ -1,7 +1,7 @@
 //! Conversion of refusals into gRPC statuses: a code, a message, and an `ErrorDetail`.
 
 use super::deadline::Deadline;
-use crate::core::control_plane::{Answer, ControlPlaneError, StoreRefusal};
+use crate::core::control_plane::{Answer, ControlPlaneError, OrderRefusal, StoreRefusal};
 use crate::core::ids::{HistoryId, SessionId};
 use crate::core::migration::MigrationError;
 use crate::core::raft::{
@@ -173,6 +173,20 @@ pub(super) fn from_stores(refusal: &StoreRefusal, message: String) -> Status {
     status(code, message, Why::Refused(why))
 }
 
+fn from_order(refusal: &OrderRefusal) -> Status {
+    let code = match refusal {
+        OrderRefusal::UnknownPartition { .. } | OrderRefusal::UnknownStore { .. } => Code::NotFound,
+        OrderRefusal::OtherState { .. }
+        | OrderRefusal::NotMoving { .. }
+        | OrderRefusal::OtherMove { .. }
+        | OrderRefusal::DrainedItself { .. }
+        | OrderRefusal::NotDrained { .. }
+        | OrderRefusal::NotRetired { .. } => Code::FailedPrecondition,
+    };
+    let why = v1::Refused { reason: case(refusal), have: None, got: None, decided: true };
+    status(code, refusal, Why::Refused(why))
+}
+
 fn from_session(refusal: &SessionRefusal) -> Status {
     match refusal {
         SessionRefusal::Expired { session } => status(
@@ -199,6 +213,7 @@ pub fn from_outcome(
             Effect::Answered { answer: Answer::StoreRefused(error), .. } => {
                 Err(from_stores(&error, error.to_string()))
             }
+            Effect::Answered { answer: Answer::OrderRefused(error), .. } => Err(from_order(&error)),
             Effect::SessionRefused(refusal) => Err(from_session(&refusal)),
             effect @ (Effect::Answered { .. } | Effect::SessionOpened(_) | Effect::SessionClosed(_)) => {
                 Ok((index, effect))

@@ -109,9 +109,11 @@ impl v1::migrations_server::Migrations for Service {
         let (Some(partition), epoch) = (match answer {
             Answer::Epoch(epoch) => (numbered, epoch),
             Answer::Named { partition, epoch } => (Some(partition), epoch),
-            Answer::Noted | Answer::Refused(_) | Answer::Store { .. } | Answer::StoreRefused(_) => {
-                (None, Epoch::ZERO)
-            }
+            Answer::Noted
+            | Answer::Refused(_)
+            | Answer::Store { .. }
+            | Answer::StoreRefused(_)
+            | Answer::OrderRefused(_) => (None, Epoch::ZERO),
         }) else {
             return Err(Status::internal(format!("a transition was answered with {answer}")));
         };
@@ -155,5 +157,15 @@ impl v1::migrations_server::Migrations for Service {
             v1::AuditResponse { entries, more }
         });
         Ok(Response::new(self.within(within, false, read).await?))
+    }
+
+    async fn order(&self, request: Request<v1::OrderRequest>) -> Result<Response<v1::OrderResponse>, Status> {
+        self.allow(&request, "Order")?;
+        self.ordered(request).await
+    }
+
+    async fn moves(&self, request: Request<v1::MovesRequest>) -> Result<Response<v1::MovesResponse>, Status> {
+        self.allow(&request, "Moves")?;
+        self.moving(request).await
     }
 }

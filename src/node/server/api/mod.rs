@@ -5,6 +5,7 @@ mod cluster;
 pub(super) mod deadline;
 pub(super) mod errors;
 mod migrations;
+mod moves;
 mod placements;
 mod response_stream;
 mod sessions;
@@ -15,6 +16,7 @@ use self::deadline::StreamTimeouts;
 use super::quota::{Quota, QuotaLimits};
 use super::{Introducer, RemovalNotice, Role};
 use crate::core::migration::Policy;
+use crate::node::controllers::Board;
 use crate::node::driver::Handle;
 use crate::node::proto::v1;
 use std::sync::Arc;
@@ -33,6 +35,8 @@ pub struct Service {
     policy: Policy,
     timeouts: StreamTimeouts,
     removal: RemovalNotice,
+    /// How far the moves are that this node drives while it leads; `None`: it drives none.
+    board: Option<Board>,
     /// The turns of the pages of resyncs.
     pages: Arc<Semaphore>,
     /// Permits to have a backup open.
@@ -71,6 +75,7 @@ impl Service {
             policy,
             timeouts: StreamTimeouts::default(),
             removal: RemovalNotice::default(),
+            board: None,
             pages: Arc::new(Semaphore::new(placements::PAGES)),
             backups: Arc::new(Semaphore::new(cluster::BACKUPS)),
             encoding: Arc::new(Semaphore::new(1)),
@@ -81,6 +86,12 @@ impl Service {
     #[must_use]
     pub fn with(self, timeouts: StreamTimeouts, limits: QuotaLimits, removal: RemovalNotice) -> Self {
         Self { timeouts, watches: watches(limits, &self.access), removal, ..self }
+    }
+
+    /// Has `Moves` say what the controllers of this node know.
+    #[must_use]
+    pub fn showing(self, board: Option<Board>) -> Self {
+        Self { board, ..self }
     }
 
     /// Identifies the caller, and checks that its role permits the call.

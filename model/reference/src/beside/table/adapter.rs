@@ -35,6 +35,7 @@ pub fn command(entry: &ControlPlaneEntry) -> Option<Command> {
         }
         ControlPlaneEntry::MembershipChange(_)
         | ControlPlaneEntry::StoreChange(_)
+        | ControlPlaneEntry::OrderChange(_)
         | ControlPlaneEntry::LeaderConfiguration { .. } => {
             return None;
         }

@@ -179,7 +179,8 @@ impl TableBeside {
     }
 
     fn noted(&mut self, at: Index, entry: &ControlPlaneEntry, answer: &Answer) -> Result<(), Disagreement> {
-        if *answer != Answer::Noted {
+        let refused = matches!((entry, answer), (ControlPlaneEntry::OrderChange(_), Answer::OrderRefused(_)));
+        if *answer != Answer::Noted && !refused {
             return Err(Disagreement::new("T2", answer, Answer::Noted));
         }
         if let ControlPlaneEntry::MembershipChange(change) = entry
@@ -343,7 +344,8 @@ fn known(entry: &ControlPlaneEntry, answer: &Answer, after: &ControlPlaneState) 
             | Answer::Epoch(_)
             | Answer::Named { .. }
             | Answer::Store { .. }
-            | Answer::StoreRefused(_),
+            | Answer::StoreRefused(_)
+            | Answer::OrderRefused(_),
             _,
         ) => None,
     }

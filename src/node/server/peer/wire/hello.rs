@@ -10,7 +10,7 @@ use crate::node::proto::v1;
 ///
 /// Both ends must have the same one. Version 0 is a hello without the field, from builds before version 1: their encoding
 /// changed without a number, so 0 names no particular one and is refused as well.
-pub const PROTOCOL: u32 = 5;
+pub const PROTOCOL: u32 = 6;
 
 /// The sender and the receiver of a stream, as its hello names them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,0 +1,426 @@
+//! What moves, as an operator sees it: a table of all, and one that is followed to its end.
+
+use super::migrate::name;
+use super::print::{Out, placement};
+use crate::cli::connect::failed;
+use crate::cli::{Failed, exit};
+use crate::client::{Client, ClientError};
+use crate::core::ids::{PartitionId, Placement};
+use crate::node::proto::{PartitionSelector, v1};
+use bytesize::ByteSize;
+use core::time::Duration;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+use std::io::{IsTerminal as _, stderr};
+use std::time::Instant;
+
+/// How often a move is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+/// How often a line is printed where there is no terminal.
+const LINE: Duration = Duration::from_secs(30);
+
+/// What is waited for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// The copy has all rows and lags by little.
+    CaughtUp,
+    /// The partition is at its target.
+    Arrived,
+}
+
+/// The record of a partition, with what is known of its move.
+pub(super) async fn one(
+    client: &Client,
+    partition: PartitionSelector,
+) -> Result<(v1::Record, v1::MovesResponse), Failed> {
+    let now = client.moves(Some(partition), None).await.map_err(|error| failed(&error))?;
+    let record = now.moves.first().and_then(|one| one.record.clone());
+    Ok((record.ok_or_else(|| Failed::new(exit::INTERNAL, "the answer has no record"))?, now))
+}
+
+/// Says what keeps moves from going on.
+pub(super) fn warn(now: &v1::MovesResponse) {
+    if !now.driven {
+        eprintln!(
+            "note: the leader drives no moves ([controllers] run = true in its configuration), so nothing goes on by itself"
+        );
+    }
+    if now.paused {
+        eprintln!(
+            "note: all moves are paused: the copy goes on, and no write is blocked (`cutover ctl resume`)"
+        );
+    }
+}
+
+/// What a move does, in a few words.
+fn phase(one: &v1::Move, paused: bool) -> &'static str {
+    let Some(placed) = one.record.as_ref().and_then(|record| record.placed.as_ref()) else {
+        return "dropping";
+    };
+    let holds = one.order.as_ref().is_some_and(|order| order.hold) || paused;
+    match placed.phase() {
+        _ if placed.held.is_some() => "held since a restore",
+        v1::Phase::Draining if placed.cutover.is_some() => "blocked",
+        v1::Phase::Draining if is_near(one) && holds => "caught up, held",
+        v1::Phase::Draining if is_near(one) => "caught up",
+        v1::Phase::Draining => "copying",
+        v1::Phase::Cutover => "cutover",
+        _ if !placed.opened => "opening",
+        _ if placed.unsealed.is_some() => "settling a debt",
+        v1::Phase::Active | v1::Phase::Unspecified => "dropping",
+    }
+}
+
+fn sizes(one: &v1::Move) -> Option<(v1::CopySize, v1::CopySize)> {
+    let progress = one.progress.as_ref()?;
+    Some((progress.source?, progress.target?))
+}
+
+/// Writes that the target lacks; `None`: its rows are not all there yet, or nothing is known.
+fn lag(one: &v1::Move) -> Option<u64> {
+    let (source, target) = sizes(one)?;
+    target.complete.then(|| source.position.saturating_sub(target.position))
+}
+
+/// The most writes that a copy lacks that has caught up.
+const NEAR: u64 = 64;
+
+fn is_near(one: &v1::Move) -> bool {
+    lag(one).is_some_and(|lag| lag <= NEAR)
+}
+
+/// Seconds until all rows are there, at the speed of late.
+fn left_s(one: &v1::Move) -> Option<u64> {
+    let (source, target) = sizes(one)?;
+    let speed = one.progress.as_ref().map_or(0, |progress| progress.bytes_per_second);
+    let left = source.bytes.saturating_sub(target.bytes);
+    if target.complete { None } else { left.checked_div(speed) }
+}
+
+fn how_far(one: &v1::Move) -> String {
+    let Some((source, target)) = sizes(one) else { return String::new() };
+    let mut text = format!(
+        "{} of {} rows, {} of {}",
+        target.rows,
+        source.rows,
+        ByteSize(target.bytes),
+        ByteSize(source.bytes)
+    );
+    if let Some(lag) = lag(one) {
+        text = format!("{} rows, {}, lags by {lag} writes", target.rows, ByteSize(target.bytes));
+    }
+    if let Some(speed) =
+        one.progress.as_ref().map(|progress| progress.bytes_per_second).filter(|speed| *speed > 0)
+    {
+        text.push_str(&format!(", {}/s", ByteSize(speed)));
+    }
+    if let Some(left) = left_s(one) {
+        text.push_str(&format!(", {left} s left"));
+    }
+    text
+}
+
+/// Who is waited for, and what to type.
+fn next_step(one: &v1::Move, now: &v1::MovesResponse) -> String {
+    let Some(record) = &one.record else { return String::new() };
+    let of = name(record);
+    let flies = record.placed.as_ref().is_some_and(|placed| placed.to.is_some());
+    let waits =
+        one.progress.as_ref().map(|progress| progress.waits_for.as_str()).filter(|waits| !waits.is_empty());
+    if record.placed.as_ref().is_some_and(|placed| placed.held.is_some()) {
+        return format!("look at both stores, then: ctl release {of}");
+    }
+    if let Some(waits) = waits {
+        return format!(
+            "waits for {waits}{}",
+            if flies { format!("; to give up: ctl abort {of}") } else { String::new() }
+        );
+    }
+    if !now.driven {
+        return "the leader drives no moves".to_owned();
+    }
+    if flies && now.paused {
+        return "paused: ctl resume".to_owned();
+    }
+    if flies && one.order.as_ref().is_some_and(|order| order.hold) {
+        return format!("held: ctl cutover {of}");
+    }
+    String::new()
+}
+
+fn machine(one: &v1::Move, now: &v1::MovesResponse) -> Value {
+    let record = one.record.clone().unwrap_or_default();
+    let placed = record.placed.clone().unwrap_or_default();
+    let progress = one.progress.clone().unwrap_or_default();
+    let size = |size: Option<v1::CopySize>| {
+        size.map(|size| json!({ "rows": size.rows, "bytes": size.bytes, "position": size.position, "complete": size.complete }))
+    };
+    json!({
+        "partition": record.partition, "name": record.name, "migration": record.migration, "epoch": record.epoch,
+        "from": placement(placed.from), "to": placed.to.map(placement), "phase": phase(one, now.paused),
+        "source": size(progress.source), "target": size(progress.target), "lag_writes": lag(one),
+        "bytes_per_second": progress.bytes_per_second, "left_s": left_s(one), "driven_ms": progress.driven_ms,
+        "blocked_ms": progress.blocked_ms, "blocked_budget_ms": one.blocked_budget_ms, "waits_for": progress.waits_for,
+        "hold": one.order.as_ref().is_some_and(|order| order.hold),
+        "reason": one.order.as_ref().map(|order| order.reason.clone()),
+        "next": next_step(one, now), "paused": now.paused, "driven": now.driven,
+    })
+}
+
+const HEAD: [&str; 7] = ["PARTITION", "MOVE", "FROM>TO", "PHASE", "HOW FAR", "FOR", "NEXT"];
+
+fn row(one: &v1::Move, now: &v1::MovesResponse) -> Vec<String> {
+    let record = one.record.clone().unwrap_or_default();
+    let placed = record.placed.clone().unwrap_or_default();
+    let to = placed.to.map(placement).unwrap_or_default();
+    let since = one.progress.as_ref().map(|progress| progress.driven_ms / 1_000);
+    vec![
+        name(&record),
+        format!("m{}", record.migration),
+        format!("{}>{to}", placement(placed.from)).trim_end_matches('>').to_owned(),
+        phase(one, now.paused).to_owned(),
+        how_far(one),
+        since.map_or_else(String::new, |since| format!("{since} s")),
+        next_step(one, now),
+    ]
+}
+
+/// All that moves, and what is ordered beside it.
+async fn all(client: &Client) -> Result<v1::MovesResponse, ClientError> {
+    let mut all: Option<v1::MovesResponse> = None;
+    loop {
+        let after = all.as_ref().and_then(|all| all.moves.last()).and_then(|one| one.record.as_ref());
+        let after = after.map(|record| PartitionId(record.partition));
+        let page = client.moves(None, after).await?;
+        let more = page.more;
+        match &mut all {
+            Some(all) => all.moves.extend(page.moves),
+            None => all = Some(page),
+        }
+        if !more {
+            return Ok(all.unwrap_or_default());
+        }
+    }
+}
+
+pub(super) async fn list(client: &Client, out: &Out) -> Result<(), Failed> {
+    let now = all(client).await.map_err(|error| failed(&error))?;
+    let rows: Vec<_> = now.moves.iter().map(|one| row(one, &now)).collect();
+    let of_machine: Vec<_> = now.moves.iter().map(|one| machine(one, &now)).collect();
+    out.table("move", &HEAD, &rows, &of_machine);
+    for drain in &now.drains {
+        let (from, to, left) = (placement(drain.from), placement(drain.to), drain.left);
+        out.result(
+            || format!("{from} is drained to {to}: {left} partitions are left (to end it: ctl migrate --all-from {from} --stop)"),
+            || json!({ "type": "drain", "from": from, "to": to, "left": left }),
+        );
+    }
+    warn(&now);
+    Ok(())
+}
+
+/// What is shown while something is waited for: one line that changes, or a line now and then.
+struct Shown {
+    bar: ProgressBar,
+    terminal: bool,
+    last: Option<(String, Instant)>,
+}
+
+impl Shown {
+    fn new() -> Self {
+        let terminal = stderr().is_terminal();
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+            bar.set_style(style);
+        }
+        Self { bar, terminal, last: None }
+    }
+
+    /// `phase`: a line is printed as soon as this is another one.
+    fn say(&mut self, phase: &str, line: String) {
+        if self.terminal {
+            self.bar.set_message(line);
+            self.bar.tick();
+            return;
+        }
+        let known = self.last.as_ref().is_some_and(|(last, at)| last == phase && at.elapsed() < LINE);
+        if !known {
+            eprintln!("{line}");
+            self.last = Some((phase.to_owned(), Instant::now()));
+        }
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Follows a move until it has ended, or caught up. Ctrl-C leaves it under way.
+pub(super) async fn follow(
+    client: &Client,
+    out: &Out,
+    record: &v1::Record,
+    migration: u64,
+    until: Until,
+) -> Result<(), Failed> {
+    let (number, of, began) = (PartitionId(record.partition), name(record), Instant::now());
+    let to =
+        |one: &v1::Move| one.record.as_ref().and_then(|record| record.placed.as_ref()?.to).map(placement);
+    let mut shown = Shown::new();
+    let mut last = v1::Move::default();
+    loop {
+        let now = match client.moves(Some(PartitionSelector::Id(number)), None).await {
+            Ok(now) => now,
+            // The move is the leader's, and goes on when there is one again.
+            Err(ClientError::Unreachable(why) | ClientError::NoLeader(why) | ClientError::Busy(why)) => {
+                shown.say(
+                    "away",
+                    format!("{of}: the control plane does not answer, the move goes on when it does: {why}"),
+                );
+                pause(&of).await?;
+                continue;
+            }
+            Err(error) => return Err(failed(&error)),
+        };
+        let Some(one) = now.moves.into_iter().next() else { return Err(gone(&of)) };
+        let current = one.record.clone().unwrap_or_default();
+        let flies = current.migration == migration
+            && current.placed.as_ref().is_some_and(|placed| placed.to.is_some());
+        if !flies {
+            drop(shown);
+            return ended(out, &of, migration, &one, &last, began);
+        }
+        let now = v1::MovesResponse { moves: Vec::new(), ..now };
+        let doing = phase(&one, now.paused);
+        let text = [how_far(&one), next_step(&one, &now)].into_iter().filter(|part| !part.is_empty());
+        let text: Vec<String> = text.collect();
+        shown.say(
+            doing,
+            format!("{of} m{migration} to {}: {doing}  {}", to(&one).unwrap_or_default(), text.join("; ")),
+        );
+        if until == Until::CaughtUp && is_near(&one) {
+            drop(shown);
+            out.result(
+                || {
+                    format!(
+                        "{of}: {}; it waits (`cutover ctl cutover {of}` blocks writes and completes it)",
+                        how_far(&one)
+                    )
+                },
+                || {
+                    let mut line = machine(&one, &now);
+                    line["type"] = json!("caught-up");
+                    line
+                },
+            );
+            return Ok(());
+        }
+        last = one;
+        pause(&of).await?;
+    }
+}
+
+fn gone(of: &str) -> Failed {
+    Failed::new(exit::REFUSED, format!("{of} is gone"))
+}
+
+/// Waits a moment, unless the operator leaves.
+async fn pause(of: &str) -> Result<(), Failed> {
+    tokio::select! {
+        () = tokio::time::sleep(LOOK) => Ok(()),
+        _ = tokio::signal::ctrl_c() => {
+            let back = format!("{of} goes on without you; `cutover ctl moves` shows how far it is, `cutover ctl abort` ends it");
+            Err(Failed::new(exit::INDETERMINATE, back))
+        }
+    }
+}
+
+/// What became of a move that is over.
+fn ended(
+    out: &Out,
+    of: &str,
+    migration: u64,
+    one: &v1::Move,
+    last: &v1::Move,
+    began: Instant,
+) -> Result<(), Failed> {
+    let record = one.record.clone().unwrap_or_default();
+    let arrived = record.placed.as_ref().filter(|placed| placed.copy == migration);
+    let Some(placed) = arrived else {
+        let why = one.aborted.as_ref().filter(|aborted| aborted.migration == migration);
+        let why = why.map_or_else(|| "another move has begun".to_owned(), |aborted| aborted.text.clone());
+        return Err(Failed::new(exit::REFUSED, format!("{of}: m{migration} was aborted: {why}")));
+    };
+    let finished =
+        one.finished.as_ref().filter(|finished| finished.migration == migration && finished.completed);
+    let blocked = finished.map(|finished| finished.blocked_ms);
+    let target = last.progress.as_ref().and_then(|progress| progress.target);
+    let at = placement(placed.from);
+    out.result(
+        || {
+            let blocked = blocked.map_or_else(
+                || "for how long writes were blocked is not known, since the leader changed".to_owned(),
+                |blocked| format!("writes were blocked for at most {blocked} ms"),
+            );
+            let size = target.map_or_else(String::new, |size| format!(", about {} rows, {}", size.rows, ByteSize(size.bytes)));
+            let old = record.old_copies.iter().filter(|old| !old.retiring).map(|old| placement(old.placement));
+            let old: Vec<_> = old.collect();
+            let keeps = if one.retirements.is_empty() && !old.is_empty() {
+                format!("; {} keeps its copy until `cutover ctl retire {of} --at {}`", old.join(" and "), old.join(" and "))
+            } else {
+                String::new()
+            };
+            format!("{of} is at {at}@e{}: {blocked}{size}, {} s{keeps}", record.epoch, began.elapsed().as_secs())
+        },
+        || {
+            json!({ "type": "moved", "partition": record.partition, "name": record.name, "migration": migration, "at": at,
+                    "epoch": record.epoch, "blocked_ms": blocked, "rows": target.map(|size| size.rows),
+                    "bytes": target.map(|size| size.bytes), "ms": u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX) })
+        },
+    );
+    Ok(())
+}
+
+/// Follows a drain until the store owns no partition. Ctrl-C leaves it under way.
+pub(super) async fn drained(client: &Client, out: &Out, from: Placement) -> Result<(), Failed> {
+    let (mut shown, began, mut warned) = (Shown::new(), Instant::now(), false);
+    let of = format!("the drain of {from}");
+    loop {
+        match all(client).await {
+            Ok(now) => {
+                if !warned {
+                    warn(&now);
+                    warned = true;
+                }
+                let Some(drain) = now.drains.iter().find(|drain| drain.from == from.0) else {
+                    drop(shown);
+                    out.result(
+                        || {
+                            format!(
+                                "{from} owns no partition, or the drain was ended; {} s",
+                                began.elapsed().as_secs()
+                            )
+                        },
+                        || json!({ "type": "drained", "from": from.to_string() }),
+                    );
+                    return Ok(());
+                };
+                let moving = now.moves.iter().filter(|one| {
+                    one.record
+                        .as_ref()
+                        .and_then(|record| record.placed.as_ref())
+                        .is_some_and(|placed| placed.from == from.0 && placed.to.is_some())
+                });
+                let line = format!("{from}: {} partitions left, {} under way", drain.left, moving.count());
+                shown.say("drain", line);
+            }
+            Err(ClientError::Unreachable(why) | ClientError::NoLeader(why) | ClientError::Busy(why)) => {
+                shown.say("away", format!("the control plane does not answer: {why}"));
+            }
+            Err(error) => return Err(failed(&error)),
+        }
+        pause(&of).await?;
+    }
+}
