@@ -30,6 +30,8 @@ mod hosts;
 mod members;
 #[path = "control_plane/names.rs"]
 mod names;
+#[path = "control_plane/orders.rs"]
+mod orders;
 #[path = "control_plane/outcomes.rs"]
 mod outcomes;
 #[path = "control_plane/recording.rs"]

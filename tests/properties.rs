@@ -48,6 +48,8 @@ mod names;
 #[path = "support/network.rs"]
 #[expect(dead_code, reason = "scripts use all of it")]
 mod network;
+#[path = "properties/orders.rs"]
+mod orders;
 #[path = "properties/policy.rs"]
 mod policy;
 #[path = "properties/promise.rs"]

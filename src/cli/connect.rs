@@ -44,7 +44,13 @@ pub struct Connect {
 }
 
 impl Connect {
-    pub(super) fn client(&self) -> Result<Client, Failed> {
+    /// How long a call may take.
+    pub(super) fn deadline(&self) -> Duration {
+        Duration::from_secs(self.deadline.max(1))
+    }
+
+    /// What dials nodes, and stores.
+    pub(super) fn dialer(&self) -> Result<Arc<Dialer>, Failed> {
         let dialer = match (&self.ca, &self.cert, &self.key, &self.nodes) {
             (Some(ca), Some(cert), Some(key), Some(nodes)) => {
                 let (ca, cert, key, crl) = (ca.clone(), cert.clone(), key.clone(), self.crl.clone());
@@ -54,9 +60,13 @@ impl Connect {
             }
             _ => Dialer::Plain,
         };
-        let deadline = Duration::from_secs(self.deadline.max(1));
-        let options = Options { deadline, seed: u64::from(std::process::id()), ..Options::default() };
-        Client::new(self.endpoint.clone(), Arc::new(dialer), options).map_err(|error| failed(&error))
+        Ok(Arc::new(dialer))
+    }
+
+    pub(super) fn client(&self) -> Result<Client, Failed> {
+        let options =
+            Options { deadline: self.deadline(), seed: u64::from(std::process::id()), ..Options::default() };
+        Client::new(self.endpoint.clone(), self.dialer()?, options).map_err(|error| failed(&error))
     }
 }
 

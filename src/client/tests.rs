@@ -102,6 +102,14 @@ impl migrations_server::Migrations for Fake {
     async fn audit(&self, _: Request<v1::AuditRequest>) -> Answer<v1::AuditResponse> {
         self.take("audit", 0).await
     }
+
+    async fn order(&self, _: Request<v1::OrderRequest>) -> Answer<v1::OrderResponse> {
+        self.take("order", 0).await
+    }
+
+    async fn moves(&self, _: Request<v1::MovesRequest>) -> Answer<v1::MovesResponse> {
+        self.take("moves", 0).await
+    }
 }
 
 #[tonic::async_trait]

@@ -1,4 +1,4 @@
-//! Runs the commands of docs/operating.md as they stand there, in their order, in an empty folder.
+//! Runs the commands of docs/operating.md and docs/moving-data.md as they stand there, in their order, in an empty folder.
 
 use super::harness::{BINARY, run};
 use super::made::ProcessPermit;
@@ -21,14 +21,14 @@ fn blocks(page: &str) -> Vec<(usize, String)> {
     blocks
 }
 
-#[test]
-fn the_guides_commands_do_what_it_says() {
+/// Runs the commands of a page, and looks for what the page says of them in what they print.
+fn runs(page: &str, least: usize, all_of: &[&str]) {
     let _turn = ProcessPermit::take();
     let folder = tempfile::TempDir::new().unwrap();
     symlink(BINARY, folder.path().join("cutover")).unwrap();
-    let page = std::fs::read_to_string("docs/operating.md").unwrap();
+    let page = std::fs::read_to_string(page).unwrap();
     let blocks = blocks(&page);
-    assert!(blocks.len() > 10, "{} blocks", blocks.len());
+    assert!(blocks.len() >= least, "{} blocks", blocks.len());
     // `wait` gives the exit code of a node that was killed, which is no failure of the guide.
     let mut script = String::from(
         "set -e\nwait() { builtin wait \"$@\" || true; }\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n",
@@ -46,8 +46,14 @@ fn the_guides_commands_do_what_it_says() {
         .env("PATH", path)
         .env("NO_COLOR", "1"));
     assert!(ran.code == 0 && ran.out.contains("--- the end"), "exit {}\n{}\n{}", ran.code, ran.out, ran.err);
-    // What the page says of the steps.
-    for words in [
+    for words in all_of {
+        assert!(ran.out.contains(words), "{words:?} is missing:\n{}\n{}", ran.out, ran.err);
+    }
+}
+
+#[test]
+fn the_guides_commands_do_what_it_says() {
+    let all_of = [
         "founded cluster ",
         "created store af-1 (D/",
         "serves store=D",
@@ -63,7 +69,28 @@ fn the_guides_commands_do_what_it_says() {
         "began     history ",
         "Held(A>B)",
         "may be lost",
-    ] {
-        assert!(ran.out.contains(words), "{words:?} is missing:\n{}", ran.out);
-    }
+    ];
+    runs("docs/operating.md", 10, &all_of);
+}
+
+#[test]
+fn the_first_move_goes_as_the_page_says() {
+    let all_of = [
+        "created store eu-1 (A/",
+        "acme (p1)  Active(A)@e",
+        "ann was here",
+        "writes blocked for at most 1000 ms",
+        "back   all rows again",
+        "acme is at B@e",
+        "user:ann = ann is still here at ",
+        "old copy m1 at A",
+        "it waits (`cutover ctl cutover acme` blocks writes and completes it)",
+        "held: ctl cutover acme",
+        "acme is at A@e",
+        "eve writes while it is held",
+        "A owns no partition",
+        "all moves are paused",
+        "moves go on",
+    ];
+    runs("docs/moving-data.md", 8, &all_of);
 }

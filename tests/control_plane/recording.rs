@@ -87,7 +87,7 @@ fn a_recording_that_is_cut_off_has_no_end_and_one_that_is_damaged_is_none() {
     }
     assert_eq!(
         RecordingError::Version { found: 1 }.to_string(),
-        "a recording of version 1, expected version 6: replay it with the program that wrote it"
+        "a recording of version 1, expected version 7: replay it with the program that wrote it"
     );
     assert_eq!(frames(b"cutover-trace 1"), Err(RecordingError::Magic));
 }

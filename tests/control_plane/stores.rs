@@ -1,7 +1,7 @@
 //! The stores that the log knows: each refusal by itself, and the stores of a log that was written before it knew any.
 
 use cutover::core::control_plane::{
-    Address, Answer, Audited, ControlPlaneEntry, ControlPlaneState, NUMBERS_OF_OPERATORS,
+    Address, Answer, Audited, ControlPlaneEntry, ControlPlaneState, NUMBERS_OF_OPERATORS, Orders,
     OwnershipTransition, STORES_MAX, StoreChange, StoreEndpoints, StoreFacts, StoreIdentity, StoreMismatch,
     StoreName, StoreRefusal, StoreStatement, StoreUse, StoreValueError, Stores,
 };
@@ -258,8 +258,8 @@ fn a_log_that_knew_no_stores_goes_on() {
     log.placed(A);
     log.begin(B).unwrap();
     let encoded = postcard::to_allocvec(&log.0.clone().with_stores(Stores::none())).unwrap();
-    let empty = postcard::to_allocvec(&Stores::none()).unwrap();
-    let older = encoded.strip_suffix(empty.as_slice()).expect("the stores come last");
+    let empty = postcard::to_allocvec(&(Stores::none(), Orders::default())).unwrap();
+    let older = encoded.strip_suffix(empty.as_slice()).expect("stores and orders come last");
     let state =
         postcard::from_bytes([older, &ControlPlaneState::without_stores().unwrap()].concat().as_slice());
     let mut log = Log(state.unwrap(), log.1);

@@ -108,6 +108,7 @@ fn longest() -> Vec<ControlPlaneEntry> {
         ControlPlaneEntry::NamedTransition { .. }
         | ControlPlaneEntry::MembershipChange(_)
         | ControlPlaneEntry::StoreChange(_)
+        | ControlPlaneEntry::OrderChange(_)
         | ControlPlaneEntry::LeaderConfiguration { .. } => None,
     };
     let by_name: Vec<_> = entries.iter().filter_map(named).collect();
@@ -119,6 +120,7 @@ fn longest() -> Vec<ControlPlaneEntry> {
     ];
     entries.extend(changes.map(ControlPlaneEntry::MembershipChange));
     entries.extend(super::stores::longest().map(ControlPlaneEntry::StoreChange));
+    entries.extend(super::orders::longest().map(ControlPlaneEntry::OrderChange));
     entries.push(ControlPlaneEntry::LeaderConfiguration { term: Term(u64::MAX), leader: PEER.node });
     entries
 }
@@ -167,6 +169,7 @@ fn any_entry() -> impl Strategy<Value = ControlPlaneEntry> {
         4 => codec::command().prop_map(ControlPlaneEntry::OwnershipTransition),
         2 => change.prop_map(ControlPlaneEntry::MembershipChange),
         2 => super::stores::any_change().prop_map(ControlPlaneEntry::StoreChange),
+        2 => super::orders::any_change().prop_map(ControlPlaneEntry::OrderChange),
         1 => ("[a-z][a-z0-9._-]{0,62}[a-z]", codec::command()).prop_map(|(name, command)| {
             let name: PartitionName = name.parse().expect("it is one");
             ControlPlaneEntry::NamedTransition { name, transition: command.transition }

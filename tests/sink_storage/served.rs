@@ -67,6 +67,7 @@ pub fn prepare(store: Placement, migration: u64, source: Option<&str>) -> v1::Si
         source: source.map(|_| SOURCE.0),
         keep: None,
         source_endpoints: source.map(str::to_owned).into_iter().collect(),
+        bytes_per_second: None,
     }
 }
 

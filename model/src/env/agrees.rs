@@ -18,7 +18,7 @@ pub(crate) const STORES: Invariant = agrees(
 pub(crate) const CONTROLLERS: Invariant = agrees(
     "controller.agrees-with-its-reference",
     "A controller asks, proposes and sets at each event what its reference does, in the order that the rules ask for, and has its waits.",
-    "`docs/protocol.md`, rules M1 to M25",
+    "`docs/protocol.md`, rules M1 to M28",
 );
 
 /// The placement table.

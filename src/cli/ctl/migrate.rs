@@ -1,7 +1,7 @@
 //! `ctl migrate`, and what belongs to it: a move with one command.
 
 use super::follow::{self, Until};
-use super::print::{Out, placement};
+use super::print::{Out, name, placement};
 use super::{At, Named};
 use crate::cli::connect::failed;
 use crate::cli::{Failed, exit};
@@ -141,10 +141,6 @@ pub(super) async fn run(client: &Client, out: &Out, what: Migrate) -> Result<(),
     }
     let until = if what.hold { Until::CaughtUp } else { Until::Arrived };
     follow::follow(client, out, &record, migration, until).await
-}
-
-pub(super) fn name(record: &v1::Record) -> String {
-    super::print::partition(record.partition, &record.name)
 }
 
 /// Orders a move and begins it. Between the two, another one may begin: then this one is refused, and its order is void.

@@ -5,8 +5,10 @@ mod follow;
 mod members;
 mod migrate;
 mod moves;
+mod moving;
 mod partitions;
 mod print;
+mod rows;
 mod stores;
 mod transition;
 
@@ -62,6 +64,9 @@ enum What {
     Audit,
     /// Print changes until interrupted
     Watch,
+    /// Read and write rows of a partition
+    #[command(subcommand)]
+    Rows(rows::What),
     /// Move a partition to another store, and say how far it is until it has arrived
     Migrate(migrate::Migrate),
     /// Let a move go on that was told to catch up and wait: writes are blocked from now on, until it has arrived
@@ -151,6 +156,7 @@ pub(super) fn run(args: Args) -> Result<(), Failed> {
             What::Get { partition } => partitions::get(&client, &out, partition.0).await,
             What::Audit => audit::audit(&client, &out).await,
             What::Watch => partitions::watch(&client, &out).await,
+            What::Rows(what) => rows::run(&args.connect, &out, what).await,
             What::Migrate(what) => migrate::run(&client, &out, what).await,
             What::Cutover(what) => migrate::cutover(&client, &out, what).await,
             What::Moves => follow::list(&client, &out).await,

@@ -1,6 +1,6 @@
 //! Listing and watching partitions.
 
-use super::print::{Out, guarantee, notes, partition, record_json, state};
+use super::print::{Out, guarantee, notes, partition, placement, record_json, state};
 use crate::cli::Failed;
 use crate::cli::connect::failed;
 use crate::client::{Client, Update};
@@ -42,8 +42,18 @@ pub(super) async fn list(client: &Client, out: &Out) -> Result<(), Failed> {
 
 pub(super) async fn get(client: &Client, out: &Out, partition: PartitionSelector) -> Result<(), Failed> {
     let found = client.resolve(partition).await.map_err(|error| failed(&error))?;
-    let record = v1::Record::of(&found.record, found.name.as_ref());
-    out.table("partition", &HEAD, &[row(&record)], &[record_json(&record)]);
+    let partition = PartitionSelector::Id(found.record.partition);
+    let (record, now) = super::follow::one(client, partition).await?;
+    let (mut cells, mut machine) = (row(&record), record_json(&record));
+    if let (Some(one), Some(notes)) = (now.moves.first(), cells.last_mut()) {
+        let told = super::moving::told(one, now.paused);
+        let all = [core::mem::take(notes)].into_iter().chain(told).filter(|note| !note.is_empty());
+        *notes = all.collect::<Vec<_>>().join(", ");
+        machine["aborted"] = one.aborted.as_ref().map_or(serde_json::Value::Null, |aborted| {
+            json!({ "migration": aborted.migration, "to": placement(aborted.to), "reason": aborted.text })
+        });
+    }
+    out.table("partition", &HEAD, &[cells], &[machine]);
     Ok(())
 }
 

@@ -69,6 +69,11 @@ pub(super) fn partition(id: u64, name: &str) -> String {
     if name.is_empty() { format!("p{id}") } else { name.to_owned() }
 }
 
+/// The name of a record's partition, or its number.
+pub(super) fn name(record: &v1::Record) -> String {
+    partition(record.partition, &record.name)
+}
+
 pub(super) const fn guarantee(wire: v1::Guarantee) -> &'static str {
     match wire {
         v1::Guarantee::Sealed => "sealed",

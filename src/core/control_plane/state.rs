@@ -76,10 +76,10 @@ impl ControlPlaneState {
         }
     }
 
-    /// The same state with these stores known. For the state that a cluster is founded with.
+    /// The same state with these stores known, and nothing ordered of them. For the state that a cluster is founded with.
     #[must_use]
     pub fn with_stores(self, stores: Stores) -> Self {
-        Self { stores, ..self }
+        Self { stores, orders: Orders::default(), ..self }
     }
 
     /// What follows the bytes of a state that was encoded before the log knew stores: no store is known, and the log's numbers

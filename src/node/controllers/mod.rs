@@ -4,7 +4,7 @@
 //! here does that and hands back what comes of it. Nothing here decides, and nothing is kept that a new leader would miss: a controller that is
 //! lost with its node is replaced by one that takes over (ADR 0034, ADR 0043).
 //!
-//! May import: `core::ids`, `core::fence`, `core::migration`, `core::control_plane`, `node::proto`, `node::tls`, `node::driver`.
+//! May import: `core::ids`, `core::fence`, `core::placement`, `core::migration`, `core::control_plane`, `node::proto`, `node::tls`, `node::driver`.
 
 #![allow(
     clippy::disallowed_types,

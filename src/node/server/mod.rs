@@ -3,7 +3,7 @@
 //! A service converts a message into a request of the driver, and the answer into a message. Which role a call needs is one table in
 //! `api/access.rs`; deadlines are in `api/deadline.rs`.
 //!
-//! May import: `core::ids`, `core::raft`, `core::migration`, `core::control_plane`, `node::proto`, `node::store`, `node::tls`, `node::driver`.
+//! May import: `core::ids`, `core::raft`, `core::migration`, `core::control_plane`, `node::proto`, `node::store`, `node::tls`, `node::driver`, `node::controllers`.
 
 #![allow(
     clippy::disallowed_types,

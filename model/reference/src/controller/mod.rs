@@ -1,4 +1,4 @@
-//! The controller of one partition: rules `M1` to `M25` of `docs/protocol.md`.
+//! The controller of one partition: rules `M1` to `M28` of `docs/protocol.md`.
 
 mod io;
 mod look;

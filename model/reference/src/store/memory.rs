@@ -135,7 +135,7 @@ impl Remembered {
     pub fn digest(&self) -> Option<u128> {
         let nobody: Option<Incarnation> = None;
         let (rows, nowhere) = (RowsDigest::EMPTY, Position::ZERO);
-        let copy = (nowhere, Frontier::Nothing, nowhere, false, nobody, self, rows);
+        let copy = (nowhere, Frontier::Nothing, nowhere, false, nobody, self, rows, fence::Size::default());
         let copy: fence::Copy = postcard::from_bytes(&postcard::to_allocvec(&copy).ok()?).ok()?;
         Some(copy.digest().ids)
     }

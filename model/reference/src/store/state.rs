@@ -121,6 +121,15 @@ impl Copy {
         self.finished = true;
     }
 
+    /// How many rows it has, and the bytes of their keys and values.
+    #[must_use]
+    pub fn size(&self) -> (u64, u64) {
+        // F31
+        let bytes = |(key, row): (&Key, &Row)| key.bytes().len() + row.value.bytes().len();
+        let size = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
+        (size(self.rows.len()), size(self.rows.iter().map(bytes).sum()))
+    }
+
     /// Its digest: of all its rows as they are, and of what it remembers. Nothing if the ids cannot be written down.
     #[must_use]
     pub fn digest(&self, settings: &Settings) -> Option<Digest> {

@@ -105,7 +105,7 @@ pub fn fit(state: &ControlPlaneState) -> Result<(), String> {
             return Err(format!("{from} is drained to itself"));
         }
         for store in [from, drain.to] {
-            if state.stores().check_target(store).is_err() {
+            if state.stores().get(store).is_none() {
                 return Err(format!("{from} is drained to {}, and {store} is not known", drain.to));
             }
         }

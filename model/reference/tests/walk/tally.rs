@@ -54,7 +54,7 @@ const MARKS: &[(&str, u64)] = &[
 ];
 
 /// The refusals that must have been seen.
-const REFUSALS: usize = 56;
+const REFUSALS: usize = 54;
 
 impl Tally {
     pub fn notes(&mut self, kind: &'static str, refusal: Option<&str>) {

@@ -289,5 +289,5 @@ fn check_moving(record: &PartitionRecord, migration: MigrationId) -> Result<(), 
 }
 
 fn check_store(stores: &Stores, store: Placement) -> Result<(), OrderRefusal> {
-    stores.check_target(store).map_err(|_| OrderRefusal::UnknownStore { store })
+    stores.get(store).map(|_| ()).ok_or(OrderRefusal::UnknownStore { store })
 }

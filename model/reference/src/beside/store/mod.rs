@@ -229,6 +229,10 @@ impl StoreBeside {
         if Some(have.digest()) != digest {
             return Err(Disagreement::new("F25", have.digest(), digest));
         }
+        let size = have.size();
+        if (size.rows, size.bytes) != copy.size() {
+            return Err(Disagreement::new("F31", size, copy.size()));
+        }
         Ok(())
     }
 }

@@ -4,8 +4,9 @@
 use super::split::split_by;
 use super::{Hello, PROTOCOL, decode, encode, hello, read_hello};
 use crate::core::control_plane::{
-    Address, ClusterVoterIdentity, ControlPlaneEntry, Endpoints, Founder, MembershipChange,
-    OwnershipTransition, PartitionName, Registered, StoreChange, StoreEndpoints, StoreFacts, Stores,
+    Address, ClusterVoterIdentity, ControlPlaneEntry, Endpoints, Founder, MembershipChange, MoveOrder,
+    OrderChange, OrderOf, OwnershipTransition, PartitionName, Registered, StoreChange, StoreEndpoints,
+    StoreFacts, Stores,
 };
 use crate::core::ids::{
     ClusterId, DirectoryId, Epoch, HistoryId, Index, MigrationId, NodeId, PartitionId, Placement, Serial,
@@ -67,6 +68,14 @@ fn entries() -> Vec<Entry<ControlPlaneEntry>> {
             },
         ),
         (None, ControlPlaneEntry::StoreChange(StoreChange::Add { number: None, store: store() })),
+        (
+            None,
+            ControlPlaneEntry::OrderChange(OrderChange::Order {
+                partition: PartitionId(7),
+                of: OrderOf::Next { expected, to: Placement(2) },
+                order: MoveOrder { hold: true, keep_source_s: Some(60), ..MoveOrder::default() },
+            }),
+        ),
     ];
     let payloads = payloads.map(|(ticket, payload)| Content::Payload { ticket, payload });
     let contents = payloads.into_iter().chain([Content::OpenSession, Content::CloseSession(SessionId(8))]);
@@ -137,7 +146,7 @@ fn messages_are_encoded_as_ever() {
         assert_eq!(decode(&bytes).unwrap(), message);
     }
     insta::assert_snapshot!(text, @r"
-    version 5
+    version 6
     PreVote
       51010102ac02030600060504
     PreVoted
@@ -147,20 +156,21 @@ fn messages_are_encoded_as_ever() {
     VoteReply
       51010102ac0203060301
     Append
-      51010102ac02030604050407060000030601060000000002ac020f434e3d6e32
+      51010102ac02030604050408060000030601060000000002ac020f434e3d6e32
       2c4f3d6578616d706c650108706565723a373032010a636c69656e743a373032
       060001030201010702040502060000020461636d650001010600000400000465
       752d31097265666572656e6365010a73746f72653a373430300007434e3d6575
-      2d3106010602080409
+      2d3106000005000700040502010000013c0006010602080409
     Appended
       51010102ac020306050a09
     AppendRejected
       51010102ac0203060604020309
     Install
-      51010102ac02030607510001020101000002ac020000006580081000500208a0
+      51010102ac02030607510001020101000002ac020000006a80081000500208a0
       8d06080000000002010f434e3d6e312c4f3d6578616d706c650108706565723a
       373031010a636c69656e743a373031020f434e3d6e322c4f3d6578616d706c65
-      0108706565723a373032010a636c69656e743a37303200000000000001
+      0108706565723a373032010a636c69656e743a37303200000000000001000000
+      0000
     TimeoutNow
       51010102ac02030608
     StaleTerm
@@ -181,9 +191,9 @@ fn frames_are_encoded_as_ever() {
         dump(&mut text, "frame", &frame.encode_to_vec());
     }
     insta::assert_snapshot!(text, @r"
-    version 5
+    version 6
     hello
-      1a3d10012208706565723a373031280531010000000000000039500000000000
+      1a3d10012208706565723a373031280631010000000000000039500000000000
       00004151000000000000004802512c01000000000000595200000000000000
     frame
       0a0851010102ac020306
