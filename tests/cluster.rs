@@ -29,6 +29,8 @@ mod clocks;
 mod dials;
 #[path = "cluster/disks.rs"]
 mod disks;
+#[path = "cluster/drain.rs"]
+mod drain;
 #[path = "cluster/driven.rs"]
 mod driven;
 #[path = "cluster/garbage.rs"]
