@@ -200,7 +200,7 @@ async fn serve(
         introducer,
         policy: config.policy,
     });
-    let board = drive(&config, &handle, raft);
+    let service = service.showing(drive(&config, &handle, raft));
     let (stop, stopping) = watch::channel(false);
     let at = (peers.as_ref().map(Listener::address), clients.address());
     if let Some(peers) = peers {
@@ -219,11 +219,7 @@ async fn serve(
         tokio::spawn(run_peers(peers, config.security.clone(), limits, service, stopping.clone()));
     }
     let health = health(&handle, stopping.clone());
-    let service = service.showing(board).with(
-        limits.timeouts(),
-        limits.watches(config.driver.queues.watchers),
-        removal,
-    );
+    let service = service.with(limits.timeouts(), limits.watches(config.driver.queues.watchers), removal);
     let reload = reload(path, config.security.clone(), access.clone());
     let serving = run_clients(clients, config.security.clone(), limits, service, health, access, stopping);
     runtime.spawn(serving);

@@ -49,17 +49,14 @@ impl Log {
 
     fn order(&mut self, change: OrderChange) -> Result<(), OrderRefusal> {
         let before = self.0.clone();
-        match self.apply(&ControlPlaneEntry::OrderChange(change)) {
-            Answer::Noted => {
-                assert!(self.0.table() == before.table() && self.0.revision() == before.revision());
-                Ok(())
-            }
-            Answer::OrderRefused(refusal) => {
-                assert!(self.0 == before, "a refusal changes nothing");
-                Err(refusal)
-            }
-            other => panic!("{other}"),
+        let answer = self.apply(&ControlPlaneEntry::OrderChange(change));
+        if let Answer::OrderRefused(refusal) = answer {
+            assert!(self.0 == before, "a refusal changes nothing");
+            return Err(refusal);
         }
+        assert_eq!(answer, Answer::Noted);
+        assert!(self.0.table() == before.table() && self.0.revision() == before.revision());
+        Ok(())
     }
 
     fn record(&self) -> PartitionRecord {

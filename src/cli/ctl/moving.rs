@@ -135,7 +135,7 @@ pub(super) fn told(one: &v1::Move, paused: bool) -> Vec<String> {
 
 pub(super) fn machine(one: &v1::Move, now: &v1::MovesResponse) -> Value {
     let record = one.record.clone().unwrap_or_default();
-    let placed = record.placed.clone().unwrap_or_default();
+    let placed = record.placed.unwrap_or_default();
     let progress = one.progress.clone().unwrap_or_default();
     let size = |size: Option<v1::CopySize>| {
         size.map(|size| json!({ "rows": size.rows, "bytes": size.bytes, "position": size.position, "complete": size.complete }))
@@ -156,7 +156,7 @@ pub(super) const HEAD: [&str; 7] = ["PARTITION", "MOVE", "FROM>TO", "PHASE", "HO
 
 pub(super) fn row(one: &v1::Move, now: &v1::MovesResponse) -> Vec<String> {
     let record = one.record.clone().unwrap_or_default();
-    let placed = record.placed.clone().unwrap_or_default();
+    let placed = record.placed.unwrap_or_default();
     let to = placed.to.map(placement).unwrap_or_default();
     let since = one.progress.as_ref().map(|progress| progress.driven_ms / 1_000);
     vec![
