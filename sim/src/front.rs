@@ -67,6 +67,14 @@ impl Migrations for Front {
     async fn audit(&self, request: Request<v1::AuditRequest>) -> Result<Response<v1::AuditResponse>, Status> {
         self.service.audit(request).await
     }
+
+    async fn order(&self, request: Request<v1::OrderRequest>) -> Result<Response<v1::OrderResponse>, Status> {
+        self.pass(self.service.order(request).await).await
+    }
+
+    async fn moves(&self, request: Request<v1::MovesRequest>) -> Result<Response<v1::MovesResponse>, Status> {
+        self.service.moves(request).await
+    }
 }
 
 #[tonic::async_trait]
