@@ -5,6 +5,7 @@
 //! | [`core`] | the protocol as pure state machines, and the invariants they must keep |
 #![cfg_attr(feature = "server", doc = "| [`node`] | a node of the control plane: driver, store, server |")]
 #![cfg_attr(feature = "server", doc = "| [`client`] | the library of gateways and tools |")]
+#![cfg_attr(all(feature = "server", not(madsim)), doc = "| [`conform`] | the conformance suite of stores |")]
 #![cfg_attr(all(feature = "server", not(madsim)), doc = "| [`embedded`] | a node in this process |")]
 #![cfg_attr(all(feature = "server", not(madsim)), doc = "| [`cli`] | the operator's commands |")]
 //!
@@ -22,6 +23,8 @@ pub mod core;
 pub mod cli;
 #[cfg(feature = "server")]
 pub mod client;
+#[cfg(all(feature = "server", not(madsim)))]
+pub mod conform;
 #[cfg(all(feature = "server", not(madsim)))]
 pub mod embedded;
 #[cfg(feature = "server")]

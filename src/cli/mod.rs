@@ -1,6 +1,6 @@
 //! The operator's commands: run a node, found a cluster, administer it, back it up, restore or recover it; run a store.
 //!
-//! May import: `cutover_report`, `core`, `node`, `sink`, `sink::storage`, `client`.
+//! May import: `cutover_report`, `core`, `node`, `sink`, `sink::storage`, `client`, `conform`.
 
 #![allow(
     clippy::disallowed_types,
@@ -13,6 +13,7 @@
 mod backup;
 mod config;
 mod config_file;
+mod conform;
 mod connect;
 mod ctl;
 mod init;
@@ -43,6 +44,8 @@ pub enum Verb {
     Sink(sink::What),
     /// Administer a cluster and move partitions
     Ctl(ctl::Args),
+    /// Run the conformance suite of stores against one
+    Conform(conform::Args),
     /// Save the committed state of a cluster to a file
     Backup(backup::Args),
     /// Found a new cluster with the state in a backup
@@ -74,6 +77,7 @@ pub fn run(verb: Verb) -> u8 {
         Verb::Serve(args) => serve::run(&args),
         Verb::Sink(what) => sink::run(&what),
         Verb::Ctl(args) => ctl::run(args),
+        Verb::Conform(args) => conform::run(&args),
         Verb::Backup(args) => backup::run(&args),
         Verb::Restore(args) => recover::restore(&args),
         Verb::Recover(args) => recover::run(&args),

@@ -102,6 +102,20 @@ async fn while_moves_are_paused_copies_go_on_and_none_blocks_writes() {
     node.arrived(1, B).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn while_moves_are_paused_drains_begin_nothing() {
+    let (node, near) = (Node::new().await, Near::new());
+    let _controllers = node.controllers(near.clone(), PATIENT);
+    node.filled(&near, 1, 5).await;
+    let before = node.record(1);
+    node.order(OrderChange::Pause { paused: true }).await;
+    node.order(OrderChange::Drain { from: A, drain: Drain { to: B, order: GO } }).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(node.record(1), before, "a drain has begun a move");
+    node.order(OrderChange::Pause { paused: false }).await;
+    node.arrived(1, B).await;
+}
+
 /// A budget that is ordered counts in place of the leader's, and the log says what ended the move, until another one begins.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ordered_budget_ends_a_block_and_the_log_says_so() {

@@ -58,6 +58,9 @@ enum Verb {
     /// Create or run a store, which holds the data of partitions
     #[command(disable_help_flag = true)]
     Sink(sibling::Passed),
+    /// Run the conformance suite of stores against one
+    #[command(disable_help_flag = true)]
+    Conform(sibling::Passed),
     /// Administer a cluster, and move partitions
     #[command(disable_help_flag = true)]
     Ctl(sibling::Passed),
@@ -98,6 +101,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Verb::Init(args) => sibling::operate("init", &args),
         Verb::Serve(args) => sibling::operate("serve", &args),
         Verb::Sink(args) => sibling::operate("sink", &args),
+        Verb::Conform(args) => sibling::operate("conform", &args),
         Verb::Ctl(args) => sibling::operate("ctl", &args),
         Verb::Backup(args) => sibling::operate("backup", &args),
         Verb::Restore(args) => sibling::operate("restore", &args),
