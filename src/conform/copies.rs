@@ -1,12 +1,12 @@
 //! Copies out of a store, and into it.
 
-use super::link::{At, denied, granted, is_whole, put};
+use super::link::{At, denied, e, granted, is_whole, m, put};
 use super::moves::{prepare, seal_of};
 use super::near::Near;
 use super::writes::demand_row;
 use super::{Ends, Suite, demand};
 use crate::core::fence::{Body, Chunk, Export, Frontier, Prepare, Refusal, Reply};
-use crate::core::ids::{Epoch, MigrationId, Position};
+use crate::core::ids::Position;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ fn lost(refusal: &Refusal) -> Ends {
 /// Pulls parts until there is nothing new, and returns how many came.
 async fn pull(at: &At<'_>, near: &mut Near) -> Result<u64, Ends> {
     for parts in 0..10_000 {
-        let export = Export::next(near.fence().durable(), MigrationId(2), 16);
+        let export = Export::next(near.fence().durable(), m(2), 16);
         let export = export.ok_or_else(|| Ends::Unknown("the machine pulls no more".to_owned()))?;
         let chunk = match at.export(export).await? {
             Ok(chunk) => chunk,
@@ -64,7 +64,7 @@ pub(super) async fn export(suite: &Suite) -> Result<(), Ends> {
     };
     // A part at a time, while clients write: rows come from behind the frontier, and changes before it.
     for _ in 0..ROWS / 8 {
-        let Some(export) = Export::next(near.fence().durable(), MigrationId(2), 8) else { break };
+        let Some(export) = Export::next(near.fence().durable(), m(2), 8) else { break };
         match at.export(export).await? {
             Ok(chunk) => near.ask(Body::Chunk(chunk)).map(drop).map_err(|refusal| lost(&refusal))?,
             Err(Refusal::NothingNew { .. }) => {}
@@ -119,7 +119,7 @@ fn parts(near: &Near) -> Result<Vec<Chunk>, Ends> {
         if is_whole(&after) {
             return Ok(all);
         }
-        all.push(near.cut(&Export { migration: MigrationId(2), after, position, limit: 16 })?);
+        all.push(near.cut(&Export { migration: m(2), after, position, limit: 16 })?);
     }
 }
 
@@ -146,7 +146,7 @@ pub(super) async fn take(suite: &Suite) -> Result<(), Ends> {
     let early = at.evidence(2, Position(1)).await?;
     let not_yet = |refusal: &Refusal| matches!(refusal, Refusal::Incomplete { .. } | Refusal::Behind { .. });
     denied(early, not_yet, "`Incomplete`, of a copy that lacks rows")?;
-    let other = Chunk { migration: MigrationId(3), ..second.clone() };
+    let other = Chunk { migration: m(3), ..second.clone() };
     let wrong = |refusal: &Refusal| matches!(refusal, Refusal::OtherCopy { .. });
     denied(at.take(other).await?, wrong, "`OtherCopy`: the part is of another migration")?;
     for part in parts.iter().skip(1) {
@@ -199,10 +199,10 @@ pub(super) async fn end(suite: &Suite) -> Result<(), Ends> {
     granted(at.take(first.clone()).await?, "the first part is taken")?;
     for _ in 0..2 {
         let ended = granted(at.end(2).await?, "a copy is ended, and that is said again")?;
-        demand(ended.migration() == MigrationId(2) && !ended.complete(), || {
+        demand(ended.migration() == m(2) && !ended.complete(), || {
             format!("found {ended:?}, expected a copy that lacks rows")
         })?;
-        demand(ended.epoch() == Epoch(3), || {
+        demand(ended.epoch() == e(3), || {
             format!("found {}, expected the epoch that was asked", ended.epoch())
         })?;
     }

@@ -22,6 +22,19 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// The numbers of the checks' partitions begin here, and at a place that is drawn.
 const PARTITIONS: u64 = 1 << 62;
 
+/// Migrations and epochs of the checks begin here: above those that a store began after.
+const NUMBERS: u64 = 1 << 50;
+
+/// A migration of a check.
+pub(super) const fn m(number: u64) -> MigrationId {
+    MigrationId(NUMBERS + number)
+}
+
+/// An epoch of a check.
+pub(super) const fn e(number: u64) -> Epoch {
+    Epoch(NUMBERS + number)
+}
+
 /// A connection to a store, and what it has said of itself.
 pub struct Link {
     channel: Channel,
@@ -153,8 +166,7 @@ impl<'s> At<'s> {
     }
 
     pub(super) async fn watermark(&self, migration: u64, epoch: u64) -> Result<Told<WatermarkReading>, Ends> {
-        let query =
-            crate::core::fence::WatermarkQuery { migration: MigrationId(migration), epoch: Epoch(epoch) };
+        let query = crate::core::fence::WatermarkQuery { migration: m(migration), epoch: e(epoch) };
         let SinkCall::Watermark(wire) = self.request(Body::Watermark(query)).into() else {
             return Err(other());
         };
@@ -167,7 +179,7 @@ impl<'s> At<'s> {
         migration: u64,
         at_least: Position,
     ) -> Result<Told<CatchUpEvidence>, Ends> {
-        let (migration, epoch) = (MigrationId(migration), Epoch(3));
+        let (migration, epoch) = (m(migration), e(3));
         let query = crate::core::fence::EvidenceQuery { migration, epoch, at_least };
         let SinkCall::Evidence(wire) = self.request(Body::Evidence(query)).into() else {
             return Err(other());
@@ -177,7 +189,7 @@ impl<'s> At<'s> {
     }
 
     pub(super) async fn end(&self, migration: u64) -> Result<Told<Ended>, Ends> {
-        let end = crate::core::fence::End { migration: MigrationId(migration), epoch: Epoch(3) };
+        let end = crate::core::fence::End { migration: m(migration), epoch: e(3) };
         let SinkCall::End(wire) = self.request(Body::End(end)).into() else { return Err(other()) };
         let told = within(self.link.client().end(wire), "End").await?;
         self.stated(Body::End(end), told)
@@ -188,8 +200,8 @@ impl<'s> At<'s> {
         copy: u64,
         sealed_through: Option<u64>,
     ) -> Result<Told<Dropped>, Ends> {
-        let sealed_through = sealed_through.map(Epoch);
-        let drop = crate::core::fence::DropCopy { copy: MigrationId(copy), sealed_through };
+        let sealed_through = sealed_through.map(e);
+        let drop = crate::core::fence::DropCopy { copy: m(copy), sealed_through };
         let SinkCall::Drop(wire) = self.request(Body::Drop(drop)).into() else { return Err(other()) };
         let told = within(self.link.client().drop(wire), "Drop").await?;
         self.stated(Body::Drop(drop), told)
@@ -203,7 +215,7 @@ impl<'s> At<'s> {
 
     /// The value of a row and the position of its last write.
     pub(super) async fn read(&self, token: u64, key: &str) -> Result<Told<Option<(Value, Position)>>, Ends> {
-        let read = Read { token: Epoch(token), key: key_of(key)? };
+        let read = Read { token: e(token), key: key_of(key)? };
         let SinkCall::Read(wire) = self.request(Body::Read(read)).into() else { return Err(other()) };
         let told = within(self.link.client().read(wire), "Read").await?;
         let answer = match told {
@@ -233,8 +245,7 @@ impl<'s> At<'s> {
 
     /// Creates the partition here, empty, by migration 1.
     pub(super) async fn created(self) -> Result<At<'s>, Ends> {
-        let prepare =
-            Prepare { migration: MigrationId(1), closed_through: Epoch::ZERO, source: None, keep: None };
+        let prepare = Prepare { migration: m(1), closed_through: Epoch::ZERO, source: None, keep: None };
         granted(self.prepare(prepare).await?, "a partition that nobody holds is created")?;
         Ok(self)
     }
@@ -292,7 +303,7 @@ pub(super) const fn id((session, serial): (u64, u64)) -> WriteId {
 }
 
 pub(super) fn put(of: (u64, u64), token: u64, key: &str, value: &str) -> Result<Write, Ends> {
-    Ok(Write { id: id(of), token: Epoch(token), mutation: Mutation::put(key_of(key)?, value_of(value)?) })
+    Ok(Write { id: id(of), token: e(token), mutation: Mutation::put(key_of(key)?, value_of(value)?) })
 }
 
 /// Whether a frontier is that of a whole copy.

@@ -11,7 +11,7 @@
 //! | `restarts.rs` | what a killed store still has |
 //! | `link.rs`, `near.rs` | the wire to the store; the machine in memory |
 //!
-//! May import: `core::ids`, `core::fence`, `core::control_plane`, `node::proto`, `node::tls`.
+//! May import: `core::ids`, `core::fence`, `node::proto`.
 
 #![allow(
     clippy::disallowed_types,

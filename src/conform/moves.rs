@@ -1,25 +1,20 @@
 //! What a store does for a move, beside the copy.
 
-use super::link::{At, denied, granted, is_whole, put};
+use super::link::{At, denied, e, granted, is_whole, m, put};
 use super::writes::{WRITERS, demand_row};
 use super::{Ends, Suite, demand};
 use crate::core::fence::{Export, Frontier, Prepare, Refusal, Seal};
-use crate::core::ids::{Epoch, Incarnation, MigrationId, Position};
+use crate::core::ids::{Incarnation, Position};
 use core::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 pub(super) const fn prepare(migration: u64, closed_through: u64) -> Prepare {
-    Prepare {
-        migration: MigrationId(migration),
-        closed_through: Epoch(closed_through),
-        source: None,
-        keep: None,
-    }
+    Prepare { migration: m(migration), closed_through: e(closed_through), source: None, keep: None }
 }
 
 pub(super) const fn seal_of(migration: u64, through: u64) -> Seal {
-    Seal { migration: MigrationId(migration), through: Epoch(through), target: Incarnation(7) }
+    Seal { migration: m(migration), through: e(through), target: Incarnation(7) }
 }
 
 pub(super) async fn describe(suite: &Suite) -> Result<(), Ends> {
@@ -45,9 +40,7 @@ pub(super) async fn create(suite: &Suite) -> Result<(), Ends> {
     demand(first.origin().incarnation == suite.link.incarnation(), || {
         format!("it states {}, expected the incarnation that `Describe` says", first.origin().incarnation)
     })?;
-    demand(first.migration() == MigrationId(5) && first.closed_through() >= Epoch(2), || {
-        format!("found {first:?}")
-    })?;
+    demand(first.migration() == m(5) && first.closed_through() >= e(2), || format!("found {first:?}"))?;
     granted(at.put((1, 1), 3, "k", "v").await?, "a created partition takes writes")?;
     let again = granted(at.prepare(prepare(5, 2)).await?, "the same migration is prepared again")?;
     demand(again.migration() == first.migration(), || format!("found {again:?}, expected {first:?}"))?;
@@ -65,8 +58,7 @@ pub(super) async fn unknown(suite: &Suite) -> Result<(), Ends> {
     denied(at.put((1, 1), 9, "k", "v").await?, nobody, expected)?;
     denied(at.read(9, "k").await?, nobody, expected)?;
     let unknown = |refusal: &Refusal| matches!(refusal, Refusal::UnknownPartition { .. });
-    let export =
-        Export { migration: MigrationId(1), after: Frontier::Nothing, position: Position(0), limit: 16 };
+    let export = Export { migration: m(1), after: Frontier::Nothing, position: Position(0), limit: 16 };
     denied(at.export(export).await?, unknown, "`UnknownPartition`")?;
     if suite.link.enforces() {
         denied(at.seal(seal_of(2, 2)).await?, unknown, "`UnknownPartition`")?;
@@ -145,9 +137,7 @@ pub(super) async fn seal(suite: &Suite) -> Result<(), Ends> {
     demand(refused > 0, || {
         "no writer was refused: the seal came after all of them, or does nothing".to_owned()
     })?;
-    demand(receipt.through() >= Epoch(2) && receipt.target() == Incarnation(7), || {
-        format!("found {receipt:?}")
-    })?;
+    demand(receipt.through() >= e(2) && receipt.target() == Incarnation(7), || format!("found {receipt:?}"))?;
     let again = granted(at.seal(seal_of(2, 2)).await?, "a repeated seal is answered")?;
     demand(again == receipt, || format!("found {again:?}, expected the same receipt: {receipt:?}"))?;
     let sealed = |refusal: &Refusal| matches!(refusal, Refusal::Sealed { .. });
@@ -169,7 +159,7 @@ pub(super) async fn drop_copy(suite: &Suite) -> Result<(), Ends> {
     let through = suite.link.enforces().then_some(2);
     for _ in 0..2 {
         let dropped = granted(at.drop_copy(1, through).await?, "a copy is dropped, and that is said again")?;
-        demand(dropped.copy() == MigrationId(1), || format!("found {dropped:?}"))?;
+        demand(dropped.copy() == m(1), || format!("found {dropped:?}"))?;
     }
     let gone =
         |refusal: &Refusal| matches!(refusal, Refusal::UnknownPartition { .. } | Refusal::Closed { .. });
@@ -187,8 +177,7 @@ pub(super) async fn drop_copy(suite: &Suite) -> Result<(), Ends> {
             "`Closed` or `Sealed`: fences stay when a copy goes",
         )?;
     }
-    let first =
-        Export { migration: MigrationId(4), after: Frontier::Nothing, position: Position(0), limit: 16 };
+    let first = Export { migration: m(4), after: Frontier::Nothing, position: Position(0), limit: 16 };
     let chunk = granted(at.export(first).await?, "a whole copy is handed out")?;
     demand(chunk.rows.is_empty() && is_whole(&chunk.through), || {
         format!("found {} rows of the copy before", chunk.rows.len())

@@ -1,9 +1,9 @@
 //! What a store does with writes and reads.
 
-use super::link::{At, denied, granted, id, key_of, put, value_of};
+use super::link::{At, denied, e, granted, id, key_of, m, put, value_of};
 use super::{Ends, Suite, demand};
 use crate::core::fence::{Cell, FenceLimits, Mutation, Prepare, Refusal, Value, Write};
-use crate::core::ids::{Epoch, MigrationId, Position};
+use crate::core::ids::Position;
 use std::collections::BTreeMap;
 use tokio::task::JoinSet;
 
@@ -13,7 +13,7 @@ pub(super) const WRITERS: u64 = 16;
 pub(super) async fn tokens(suite: &Suite) -> Result<(), Ends> {
     suite.must_enforce()?;
     let at = suite.link.fresh();
-    let prepare = Prepare { migration: MigrationId(1), closed_through: Epoch(4), source: None, keep: None };
+    let prepare = Prepare { migration: m(1), closed_through: e(4), source: None, keep: None };
     granted(at.prepare(prepare).await?, "a partition is created closed to earlier tokens")?;
     let closed = |refusal: &Refusal| matches!(refusal, Refusal::Closed { .. });
     for token in [1, 4] {
@@ -73,7 +73,7 @@ pub(super) async fn duplicates(suite: &Suite) -> Result<(), Ends> {
 fn cas(of: (u64, u64), key: &str, expects: Option<&str>, value: Option<&str>) -> Result<Write, Ends> {
     let some = |text: Option<&str>| text.map(value_of).transpose();
     let mutation = Mutation::cas(key_of(key)?, some(expects)?, some(value)?);
-    Ok(Write { id: id(of), token: Epoch(2), mutation })
+    Ok(Write { id: id(of), token: e(2), mutation })
 }
 
 pub(super) async fn conditions(suite: &Suite) -> Result<(), Ends> {
@@ -111,7 +111,7 @@ pub(super) async fn batches(suite: &Suite) -> Result<(), Ends> {
         Mutation::new(expects, effects).map_err(|error| Ends::Unknown(error.to_string()))
     };
     let all = || Ok::<_, Ends>(vec![cell("a", Some("1"))?, cell("b", None)?, cell("c", Some("3"))?]);
-    let write = |serial, mutation| Write { id: id((1, serial)), token: Epoch(2), mutation };
+    let write = |serial, mutation| Write { id: id((1, serial)), token: e(2), mutation };
     let refused = mutation(Some(cell("b", Some("other"))?), all()?)?;
     let differs = |refusal: &Refusal| matches!(refusal, Refusal::Differs { .. });
     denied(at.write(write(2, refused)).await?, differs, "`Differs`, and no row of the batch changed")?;

@@ -89,6 +89,8 @@ fn the_first_move_goes_as_the_page_says() {
         "acme is at A@e",
         "eve writes while it is held",
         "A owns no partition",
+        "HOLDS  restart: a store that is killed has what it acknowledged",
+        "16 demands hold, 0 are not offered, 0 were left out",
         "all moves are paused",
         "moves go on",
     ];
