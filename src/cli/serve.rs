@@ -5,6 +5,7 @@ use super::metrics::publish;
 use super::ports::{health, run_clients, run_peers};
 use super::process::{GRACE, Logging, fitting, runtime, signals};
 use super::reload::Reload;
+use super::sink::Beside;
 use super::{Failed, NodeConfig, exit};
 use crate::core::control_plane::{
     ControlPlaneConsensus, ControlPlaneEntry, Registered, ReplicatedControlPlane, SingleNodeControlPlane,
@@ -18,6 +19,7 @@ use crate::node::server::{
 };
 use crate::node::store::{Store, StoreError, draw_id};
 use crate::node::tls::Security;
+use core::future::Future;
 use core::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
@@ -45,6 +47,9 @@ pub struct Args {
     /// Write a flight recording of this node to a ring of files in DIR; `cutover replay` replays it
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
+    /// Run a store in this process as well, with the configuration in FILE: for small set-ups. It was created by `cutover sink init`
+    #[arg(long, value_name = "FILE")]
+    with_sink: Option<PathBuf>,
     #[command(flatten)]
     logging: Logging,
 }
@@ -61,12 +66,31 @@ pub(super) fn run(args: &Args) -> Result<(), Failed> {
     let (store, durable) = open(&config)?;
     let recorder = args.record.as_deref().map(FileRecorder::new).transpose();
     let recorder = recorder.map_err(|error| Failed::new(exit::DATA, error))?;
+    let beside = args.with_sink.as_deref().map(Beside::start).transpose()?;
     let (consensus, clients) = (runtime("consensus", Some(CONSENSUS))?, runtime("clients", None)?);
-    let ended = consensus.block_on(serve(&args.config, config, store, durable, recorder, clients.handle()));
+    let told = told_to_end(beside.as_ref());
+    let ended =
+        consensus.block_on(serve(&args.config, config, (store, durable), recorder, clients.handle(), told));
     // Neither waits longer for a call or for a disk that hangs.
     clients.shutdown_timeout(GRACE);
     consensus.shutdown_timeout(GRACE);
-    ended
+    let store_ended = beside.map_or(Ok(()), Beside::stop);
+    ended.and(store_ended)
+}
+
+/// Waits until a person, or the store in this process, has the node end.
+async fn told_to_end(beside: Option<&Beside>) {
+    let store = async {
+        match beside {
+            Some(beside) => beside.ended().await,
+            None => core::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        () = signals() => {}
+        () = store => tracing::warn!("the store in this process has ended, and the node ends with it"),
+    }
 }
 
 fn check(config: &NodeConfig) -> Result<(), Failed> {
@@ -167,10 +191,10 @@ fn has_its_subject(engine: &dyn ControlPlaneConsensus, me: Peer, config: &NodeCo
 async fn serve(
     path: &Path,
     config: NodeConfig,
-    store: Store,
-    durable: Durable<ControlPlaneEntry>,
+    (store, durable): (Store, Durable<ControlPlaneEntry>),
     recorder: Option<FileRecorder>,
     runtime: &runtime::Handle,
+    told_to_end: impl Future<Output = ()>,
 ) -> Result<(), Failed> {
     let listen = |error| Failed::new(exit::UNAVAILABLE, error);
     let peers = match config.peer {
@@ -233,7 +257,7 @@ async fn serve(
     let stopped = tokio::select! {
         biased;
         stopped = &mut task => stopped,
-        () = signals() => {
+        () = told_to_end => {
             transfer_leadership(&handle, config.driver.timing.election_timeout_max()).await;
             handle.stop();
             task.await

@@ -139,14 +139,35 @@ impl<S> Drop for Mover<S> {
 
 /// What a step of a pull led to.
 enum Step {
-    /// A chunk was taken, of so many bytes.
-    Took(usize),
+    /// A chunk was taken, of so many bytes, for which the source took so long.
+    Took(usize, Duration),
     /// The copy has all that the source has.
     CaughtUp,
     /// Something failed that may not fail again.
     Again,
     /// There is nothing more to pull.
     Ended,
+}
+
+/// How long a pull waits for its source, beyond any rate: a part waits at the source behind the writes of clients, so if it comes later than
+/// when the source was idle, clients wait as well.
+#[derive(Default)]
+struct Pace {
+    /// What the quickest part of late took.
+    quickest: Option<Duration>,
+}
+
+impl Pace {
+    /// The longest pause after one part.
+    const MOST: Duration = Duration::from_millis(500);
+
+    /// The pause after a part that took so long: as long as it took beyond twice the quickest.
+    fn pause(&mut self, took: Duration) -> Duration {
+        // What was quick an hour ago, with smaller parts, is no measure for ever.
+        let quickest = self.quickest.map_or(took, |quickest| (quickest + quickest / 64).min(took));
+        self.quickest = Some(quickest);
+        took.saturating_sub(quickest * 2).min(Self::MOST)
+    }
 }
 
 /// How fast a copy is pulled: the lesser of what the options and an order grant.
@@ -172,17 +193,16 @@ async fn pull<S: Sources>(
     rate: &Rate,
     of: Pulled,
 ) -> Result<(), NoAnswer> {
-    let mut backoff = options.poll;
+    let (mut backoff, mut pace) = (options.poll, Pace::default());
     loop {
         let began = Instant::now();
         match step(sink, sources, options.items_max, of).await? {
-            Step::Took(bytes) => {
+            Step::Took(bytes, source_took) => {
                 counter!("cutover_sink_pulled_bytes_total")
                     .increment(u64::try_from(bytes).unwrap_or(u64::MAX));
                 backoff = options.poll;
-                if let Some(rate) = rate.now() {
-                    sleep(takes(bytes, rate).saturating_sub(began.elapsed())).await;
-                }
+                let by_rate = rate.now().map_or(Duration::ZERO, |rate| takes(bytes, rate));
+                sleep(by_rate.saturating_sub(began.elapsed()).max(pace.pause(source_took))).await;
             }
             Step::CaughtUp => {
                 backoff = options.poll;
@@ -214,12 +234,14 @@ async fn step<S: Sources>(
     let Some(export) = known.and_then(|durable| Export::next(&durable, migration, items_max)) else {
         return Ok(Step::Ended);
     };
+    let asked = Instant::now();
     let refused = match sources.export(source, partition, export.clone()).await {
         Ok(chunk) => {
+            let source_took = asked.elapsed();
             let (bytes, body) = (chunk.bytes(), Body::Chunk(chunk));
             let effects = sink.request(partition, body.clone()).await?;
             match effects.into_iter().next() {
-                Some(Effect::Reply(Reply::ChunkTaken(_))) => return Ok(Step::Took(bytes)),
+                Some(Effect::Reply(Reply::ChunkTaken(_))) => return Ok(Step::Took(bytes, source_took)),
                 Some(Effect::Reply(Reply::Refused { refusal, .. })) => (body, refusal),
                 _ => return Ok(Step::Again),
             }
@@ -235,4 +257,35 @@ async fn step<S: Sources>(
     tracing::warn!(%partition, %migration, %source, refusal = %refused.1, "a copy cannot go on");
     sink.ask(partition, Input::Stuck { migration, why }).await?;
     Ok(Step::Ended)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Pace;
+    use core::time::Duration;
+
+    const fn ms(of: u64) -> Duration {
+        Duration::from_millis(of)
+    }
+
+    #[test]
+    fn a_pull_leaves_a_source_alone_that_slows_down() {
+        let mut pace = Pace::default();
+        assert_eq!(
+            [10, 12, 19, 10].map(|took| pace.pause(ms(took))),
+            [Duration::ZERO; 4],
+            "as quick as ever"
+        );
+        assert!(pace.pause(ms(60)) >= ms(35), "its clients wait for six times as long");
+        assert_eq!(pace.pause(ms(5_000)), Pace::MOST, "a pull goes on, however slow");
+        assert_eq!(pace.pause(ms(10)), Duration::ZERO, "and as before when the source is");
+    }
+
+    #[test]
+    fn what_was_quick_once_is_no_measure_for_ever() {
+        let mut pace = Pace::default();
+        pace.pause(ms(1));
+        let pauses: Vec<_> = (0..400).map(|_| pace.pause(ms(20))).collect();
+        assert!(pauses[0] > ms(15) && pauses[399] == Duration::ZERO, "{:?}", (pauses[0], pauses[399]));
+    }
 }

@@ -55,6 +55,8 @@ fn runs(page: &str, least: usize, all_of: &[&str]) {
 fn the_guides_commands_do_what_it_says() {
     let all_of = [
         "founded cluster ",
+        "user:ann = ann was here at 1",
+        "\nann was here\n",
         "created store af-1 (D/",
         "serves store=D",
         "a store runs in data/af-1",

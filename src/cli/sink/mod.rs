@@ -16,6 +16,8 @@ pub enum What {
     Serve(serve::Args),
 }
 
+pub(super) use serve::Beside;
+
 pub(super) fn run(what: &What) -> Result<(), Failed> {
     match what {
         What::Init(args) => init::run(args),

@@ -17,9 +17,11 @@ use crate::sink::mover::Mover;
 use crate::sink::server::{Description, SinkService};
 use crate::sink::sources::{Connect, Connecting, GrpcSources};
 use crate::sink::storage::{Storage, StorageError};
+use core::future::Future;
 use core::time::Duration;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use tokio::sync::watch;
 use tokio::task::JoinError;
 
@@ -51,10 +53,57 @@ pub(super) fn run(args: &Args) -> Result<(), Failed> {
     args.logging.begin()?;
     let storage = open(&config)?;
     let runtime = runtime("store", None)?;
-    let ended = runtime.block_on(serve(&args.config, config, storage));
+    let ended = runtime.block_on(serve(&args.config, config, storage, signals()));
     // It does not wait longer for a call or for a disk that hangs.
     runtime.shutdown_timeout(GRACE);
     ended
+}
+
+/// A store in the process of a node, on threads of its own.
+pub(in crate::cli) struct Beside {
+    stop: watch::Sender<bool>,
+    ended: watch::Receiver<bool>,
+    thread: JoinHandle<Result<(), Failed>>,
+}
+
+impl Beside {
+    /// Opens the store's directory and serves it.
+    pub(in crate::cli) fn start(path: &Path) -> Result<Self, Failed> {
+        let wrong = |line: String| Failed::new(exit::USAGE, format!("{}: {line}", path.display()));
+        let config = SinkConfig::load(path).map_err(|error| wrong(error.to_string()))?;
+        if config.metrics.is_some() {
+            return Err(wrong(
+                "found listen.metrics, expected none: the node's metrics are those of its process".to_owned(),
+            ));
+        }
+        let (storage, runtime, path) = (open(&config)?, runtime("store", None)?, path.to_owned());
+        let ((stop, mut told), (gone, ended)) = (watch::channel(false), watch::channel(false));
+        let thread = std::thread::spawn(move || {
+            let told = async move {
+                let _node_ended = told.wait_for(|told| *told).await;
+            };
+            let ended = runtime.block_on(serve(&path, config, storage, told));
+            runtime.shutdown_timeout(GRACE);
+            let _told = gone.send(true);
+            ended
+        });
+        Ok(Self { stop, ended, thread })
+    }
+
+    /// Waits until the store has ended by itself: the node ends with it.
+    pub(in crate::cli) async fn ended(&self) {
+        let mut ended = self.ended.clone();
+        let _gone = ended.wait_for(|ended| *ended).await;
+    }
+
+    /// Ends the store, and says how it ended.
+    pub(in crate::cli) fn stop(self) -> Result<(), Failed> {
+        let _told = self.stop.send(true);
+        let ended = self.thread.join();
+        ended.unwrap_or_else(|_| {
+            Err(Failed::new(exit::INTERNAL, "a defect of this program: the store's thread panicked"))
+        })
+    }
 }
 
 /// Opens the directory, if it is the one of this store.
@@ -87,7 +136,12 @@ fn check(config: &SinkConfig) -> Result<(), Failed> {
     Ok(())
 }
 
-async fn serve(path: &Path, config: SinkConfig, storage: Storage) -> Result<(), Failed> {
+async fn serve(
+    path: &Path,
+    config: SinkConfig,
+    storage: Storage,
+    told_to_end: impl Future<Output = ()>,
+) -> Result<(), Failed> {
     let listener = Listener::bind(config.listen).await;
     let listener = listener.map_err(|error| Failed::new(exit::UNAVAILABLE, error))?;
     publish(config.metrics).await?;
@@ -116,7 +170,7 @@ async fn serve(path: &Path, config: SinkConfig, storage: Storage) -> Result<(), 
     tokio::select! {
         biased;
         stopped = &mut task => return ended(stopped),
-        () = signals() => {}
+        () = told_to_end => {}
     }
     let _listener = stop.send(true);
     // Calls that are under way get their answers.
