@@ -25,6 +25,8 @@ mod certificates;
 mod certs;
 #[path = "cluster/clocks.rs"]
 mod clocks;
+#[path = "cluster/demo.rs"]
+mod demo;
 #[path = "cluster/dials.rs"]
 mod dials;
 #[path = "cluster/disks.rs"]
