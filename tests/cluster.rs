@@ -25,8 +25,6 @@ mod certificates;
 mod certs;
 #[path = "cluster/clocks.rs"]
 mod clocks;
-#[path = "cluster/demo.rs"]
-mod demo;
 #[path = "cluster/dials.rs"]
 mod dials;
 #[path = "cluster/disks.rs"]

@@ -174,29 +174,16 @@ impl Cluster {
         self.parts().get_mut(part).map_or(Ok(()), Part::start)
     }
 
+    /// The arguments of a gateway, which has its part of all clients. Each gateway has writers and others.
     fn gateway(&self, number: u64, life: u64) -> Vec<String> {
-        let first = self.writers * number / GATEWAYS;
-        let writers = self.writers * (number + 1) / GATEWAYS - first;
         let record = record(&self.directory, number).display().to_string();
-        let [writers, first, of, life] =
-            [writers, first, self.writers, life].map(|number| number.to_string());
-        words(&[
-            "gateway",
-            "-e",
-            &self.endpoints(),
-            "--partition",
-            PARTITION,
-            "--first",
-            &first,
-            "--writers",
-            &writers,
-            "--of",
-            &of,
-            "--life",
-            &life,
-            "--record",
-            &record,
-        ])
+        let endpoints = self.endpoints();
+        let numbers = [number, GATEWAYS, self.writers, others(self.writers), life];
+        let [number, gateways, writers, others, life] = numbers.map(|number| number.to_string());
+        let mut arguments = vec!["gateway", "-e", &endpoints, "--partition", PARTITION, "--number", &number];
+        arguments.extend(["--gateways", &gateways, "--writers", &writers, "--others", &others]);
+        arguments.extend(["--life", &life, "--record", &record]);
+        words(&arguments)
     }
 
     /// Waits until a process serves.
@@ -247,6 +234,11 @@ impl Cluster {
             part.stop(END).await;
         }
     }
+}
+
+/// How many clients read and compare-and-set the registers of so many writers.
+const fn others(writers: u64) -> u64 {
+    writers.div_ceil(4).next_multiple_of(GATEWAYS)
 }
 
 /// Where a gateway records its operations.

@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 
 /// The most writes of one process.
 const SERIALS: i64 = 10_000_000;
-/// The number of rows of a writer's ledger.
+/// The number of rows of a client's ledger.
 pub(super) const LEDGER: u64 = 1024;
-/// The most writers.
-pub(super) const WRITERS: u64 = 10_000;
+/// The most clients.
+pub(super) const CLIENTS: u64 = 10_000;
 
 /// What an operation asks of a register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,14 +42,14 @@ pub(super) struct Event {
     pub(super) end: Option<End>,
 }
 
-/// The process of a writer, of the `life`th process of its gateway.
-pub(super) const fn process(writer: u64, life: u64) -> u64 {
-    life * WRITERS + writer
+/// The process of a client, in the `life`th process of its gateway.
+pub(super) const fn process(client: u64, life: u64) -> u64 {
+    life * CLIENTS + client
 }
 
-/// The writer that a process is.
-pub(super) const fn writer(process: u64) -> u64 {
-    process % WRITERS
+/// The client that a process is.
+pub(super) const fn client(process: u64) -> u64 {
+    process % CLIENTS
 }
 
 /// A value that is written once: the `serial`th of a process.
@@ -61,7 +61,7 @@ pub(super) fn value(process: u64, serial: u64) -> i64 {
 /// The row of the ledger in which this value is noted when it is written.
 pub(super) fn ledger_row(value: i64) -> (u64, u64) {
     let number = |number: i64| u64::try_from(number).unwrap_or(0);
-    (writer(number(value / SERIALS)), number(value % SERIALS) % LEDGER)
+    (client(number(value / SERIALS)), number(value % SERIALS) % LEDGER)
 }
 
 /// The name of a register.

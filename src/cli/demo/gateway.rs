@@ -1,11 +1,11 @@
 //! The load: a process that writes and reads rows through the gateway library, and records what it asked for and was told.
 //!
-//! Each writer has a register of its own, which it writes again and again; in between it reads registers of others, and compares and sets
-//! them. Each write notes its value in a row of the writer's ledger as well, in the same batch, so that it can be read back although its
-//! register was written since.
+//! Each writer has a register of its own, which it writes again and again, so that it sees how long the register is blocked. Others read all
+//! registers, and compare and set them. Each write notes its value in a row of its client's ledger as well, in the same batch, so that it
+//! can be read back although its register was written since.
 
 use super::clock::now;
-use super::event::{Act, End, Event, WRITERS, key, ledger_row, process, value};
+use super::event::{Act, CLIENTS, End, Event, key, ledger_row, process, value};
 use crate::cli::connect::block_on;
 use crate::cli::{Failed, exit};
 use crate::client::gateway::{Gateway, GatewayError, GatewayOptions, Written};
@@ -32,15 +32,18 @@ pub struct Args {
     /// The partition
     #[arg(long)]
     partition: PartitionName,
-    /// The first of its writers
+    /// Which of the gateways it is, from 0
     #[arg(long)]
-    first: u64,
-    /// How many writers it has
-    #[arg(long)]
+    number: u64,
+    /// How many gateways there are; clients are dealt out to them in turn
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    gateways: u64,
+    /// How many clients of all gateways write, each a register of its own
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..CLIENTS / 2))]
     writers: u64,
-    /// How many writers there are
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..WRITERS))]
-    of: u64,
+    /// How many more of them read, and compare and set
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..CLIENTS / 2))]
+    others: u64,
     /// How often it was started before
     #[arg(long)]
     life: u64,
@@ -72,15 +75,15 @@ pub(super) fn row_key(text: &str) -> Result<Key, Failed> {
 }
 
 /// The key of a row of a ledger.
-pub(super) fn ledger_key((writer, row): (u64, u64)) -> Result<Key, Failed> {
-    row_key(&format!("w{writer}/{row}"))
+pub(super) fn ledger_key((client, row): (u64, u64)) -> Result<Key, Failed> {
+    row_key(&format!("c{client}/{row}"))
 }
 
 struct Load {
     gateway: Gateway,
     partition: PartitionId,
     record: File,
-    of: u64,
+    writers: u64,
     stop: AtomicBool,
 }
 
@@ -93,48 +96,43 @@ pub(super) fn run(args: &Args) -> Result<(), Failed> {
         let partition = gateway.partition(PartitionSelector::Name(args.partition.clone())).await;
         let partition = partition.map_err(|error| crate::cli::connect::failed(&error))?;
         let stop = AtomicBool::new(false);
-        let load = Arc::new(Load { gateway, partition, record, of: args.of, stop });
+        let load = Arc::new(Load { gateway, partition, record, writers: args.writers, stop });
         let told = Arc::clone(&load);
         std::thread::spawn(move || {
             let _end = std::io::stdin().read_to_end(&mut Vec::new());
             told.stop.store(true, Ordering::Relaxed);
         });
-        let writers: Vec<_> = (args.first..args.first + args.writers)
-            .map(|writer| tokio::spawn(Arc::clone(&load).write(writer, args.life)))
+        let clients: Vec<_> = (0..args.writers + args.others)
+            .filter(|client| client % args.gateways == args.number)
+            .map(|client| tokio::spawn(Arc::clone(&load).client(client, args.life)))
             .collect();
-        eprintln!("the gateway serves {} writers", args.writers);
-        for writer in writers {
-            writer.await.map_err(|error| Failed::new(exit::INTERNAL, error))??;
+        eprintln!("the gateway serves {} clients", clients.len());
+        for client in clients {
+            client.await.map_err(|error| Failed::new(exit::INTERNAL, error))??;
         }
         Ok(())
     })
 }
 
 impl Load {
-    async fn write(self: Arc<Self>, writer: u64, life: u64) -> Result<(), Failed> {
-        let process = process(writer, life);
+    async fn client(self: Arc<Self>, client: u64, life: u64) -> Result<(), Failed> {
+        let process = process(client, life);
         let mut random = ChaCha8Rng::seed_from_u64(process);
         let mut seen: BTreeMap<u64, Option<i64>> = BTreeMap::new();
         let mut serial = 0;
         while !self.stop.load(Ordering::Relaxed) {
-            let other = random.next_u64() % self.of;
-            let (key, act) = match random.next_u32() % 10 {
-                0 | 1 => (other, Act::Read),
-                2 if seen.contains_key(&other) => {
-                    serial += 1;
-                    (other, Act::Cas(seen.get(&other).copied().flatten(), value(process, serial)))
-                }
-                _ => {
-                    serial += 1;
-                    (writer, Act::Write(value(process, serial)))
-                }
-            };
-            let end = self.perform(process, key, act).await?;
-            match (act, end) {
-                (Act::Read, End::Found(found)) => seen.insert(key, found),
-                (Act::Write(value) | Act::Cas(_, value), End::Done(_)) => seen.insert(key, Some(value)),
-                _ => seen.remove(&key),
-            };
+            serial += 1;
+            let new = value(process, serial);
+            if client < self.writers {
+                self.perform(process, client, Act::Write(new)).await?;
+                continue;
+            }
+            // What was seen is compared with once: it may be another value by then.
+            let key = random.next_u64() % self.writers;
+            let act = seen.remove(&key).map_or(Act::Read, |seen| Act::Cas(seen, new));
+            if let End::Found(found) = self.perform(process, key, act).await? {
+                seen.insert(key, found);
+            }
         }
         Ok(())
     }

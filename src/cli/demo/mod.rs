@@ -37,9 +37,9 @@ Examples:
   cutover demo --rows 5000 --moves 200 --writers 8 --chaos     rounds of kill -9, one at least in each move
 
 Three nodes, two stores and two gateways run as processes on loopback, without certificates. Each
-writer has a row that it writes again and again; it reads and compares-and-sets those of others. Each
-write notes its value in a row of a ledger as well. At the end the ledgers, the registers and the
-table are read back, and the history is judged.";
+writer has a row, its register, that it writes again and again; for each four of them another client
+reads and compares-and-sets registers. Each write notes its value in a row of a ledger as well. At the
+end the ledgers, the registers and the table are read back, and the history is judged.";
 
 const CODES: &[(u8, &str)] = &[
     (exit::DONE, "nothing is lost, nothing was done twice, the history is linearizable"),

@@ -1,6 +1,7 @@
 //! Throughput and latency of acknowledged writes over time.
 
 use super::clock::Micros;
+use super::event::client;
 use super::history::Write;
 use super::verdict::percentile;
 use std::collections::BTreeMap;
@@ -37,11 +38,12 @@ pub(super) fn bins(writes: &[Write], from: Micros) -> Vec<Bin> {
     (0..=last).map(bin).collect()
 }
 
-/// The longest time between two acknowledgements to a writer.
+/// The longest time between two acknowledgements to a writer, of its register.
 pub(super) fn silence(writes: &[Write]) -> Micros {
     let mut last: BTreeMap<u64, Micros> = BTreeMap::new();
+    let own = writes.iter().filter(|write| write.key == client(write.process));
     let mut times: Vec<(Micros, u64)> =
-        writes.iter().filter_map(|write| Some((write.acknowledged?.0, write.process))).collect();
+        own.filter_map(|write| Some((write.acknowledged?.0, write.process))).collect();
     times.sort_unstable();
     let gaps =
         times.into_iter().map(|(time, process)| last.insert(process, time).map_or(0, |before| time - before));

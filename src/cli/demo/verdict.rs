@@ -1,7 +1,7 @@
 //! What became of the acknowledged writes: whether one was lost or done twice, and how long moves kept them waiting.
 
 use super::clock::Micros;
-use super::event::{ledger_row, writer};
+use super::event::{client, ledger_row};
 use super::history::Write;
 use super::moves::{Change, Stage};
 use crate::core::placement::PartitionState;
@@ -84,7 +84,7 @@ pub(super) fn arrivals(changes: &[Change]) -> Vec<Arrival> {
 /// Of a writer that was killed in between, nothing is said. Sorted.
 pub(super) fn blocked(writes: &[Write], arrivals: &[Arrival]) -> Vec<Micros> {
     let mut acknowledged: BTreeMap<u64, Vec<(u64, Micros)>> = BTreeMap::new();
-    for write in writes.iter().filter(|write| write.key == writer(write.process)) {
+    for write in writes.iter().filter(|write| write.key == client(write.process)) {
         if let Some((time, position)) = write.acknowledged {
             acknowledged.entry(write.process).or_default().push((position, time));
         }

@@ -1,15 +1,71 @@
 //! `cutoverd demo`: real processes, a partition that moves under load, kills; and that a demo can fail.
 
-use super::harness::{BINARY, Ran, cutoverd, until};
-use super::made::{ProcessPermit, address, dialer, options};
-use cutover::client::Client;
+#![cfg(feature = "server")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says what it expects by stopping"
+)]
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "it runs processes, and waits for them"
+)]
+
 use cutover::client::gateway::{Gateway, GatewayOptions};
+use cutover::client::{Client, Dialer, Options};
 use cutover::core::fence::{Key, Value as Bytes};
 use cutover::node::proto::PartitionSelector;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_cutoverd");
+
+/// Limit for every wait. No test depends on durations; a longer wait would never end.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A demo takes the whole machine: one at a time.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Polls until there is a result.
+#[track_caller]
+fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(began.elapsed() < PATIENCE, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The exit code and output of a demo.
+#[derive(Debug)]
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Ran {
+    /// Asserts a failure with this exit code, and one line on stderr that contains all of these words.
+    #[track_caller]
+    fn fails(&self, code: i32, words: &[&str]) {
+        let lines: Vec<&str> = self.err.lines().filter(|line| line.starts_with("cutover: ")).collect();
+        assert!(lines.len() == 1 && words.iter().all(|word| lines[0].contains(word)), "{self:?}");
+        assert_eq!(self.code, code, "{self:?}");
+    }
+}
 
 fn arguments(directory: &Path, further: &[&str]) -> Vec<String> {
     let (files, page) = (directory.join("files"), directory.join("demo.html"));
@@ -33,9 +89,9 @@ fn found(ran: &Ran) -> Value {
 /// Runs a demo in which all must be well.
 #[track_caller]
 fn well(further: &[&str]) -> Value {
-    let _permit = ProcessPermit::take();
+    let _turn = turn();
     let directory = tempfile::tempdir().unwrap();
-    let ran = cutoverd(&arguments(directory.path(), further));
+    let ran = end(start(directory.path(), further), directory.path());
     assert_eq!(ran.code, 0, "{ran:?}");
     let found = found(&ran);
     assert_eq!((&found["lost"], &found["duplicates"]), (&0.into(), &0.into()), "{found}");
@@ -96,7 +152,7 @@ fn end(mut demo: Child, directory: &Path) -> Ran {
 /// more effects than writes.
 #[test]
 fn a_demo_tells_what_was_done_behind_its_back() {
-    let _permit = ProcessPermit::take();
+    let _turn = turn();
     let directory = tempfile::tempdir().unwrap();
     let demo = start(directory.path(), &["--rows", "500", "--seconds", "4"]);
     until("the load", || said(directory.path()).contains("writes/s").then_some(()));
@@ -104,8 +160,9 @@ fn a_demo_tells_what_was_done_behind_its_back() {
     let port = config.lines().find_map(|line| line.strip_prefix("client = ")).unwrap().trim_matches('"');
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let client = Client::new(vec![address(port.parse().unwrap())], dialer(None), options(10)).unwrap();
-        let gateway = Gateway::new(client, dialer(None), GatewayOptions::default());
+        let dialer = || Arc::new(Dialer::Plain);
+        let client = Client::new(vec![port.to_owned().try_into().unwrap()], dialer(), Options::default());
+        let gateway = Gateway::new(client.unwrap(), dialer(), GatewayOptions::default());
         let acme = PartitionSelector::Name("acme".to_owned().try_into().unwrap());
         let acme = gateway.partition(acme).await.unwrap();
         let key = |text: &str| Key::try_from(text.as_bytes()).unwrap();
@@ -125,7 +182,7 @@ fn a_demo_tells_what_was_done_behind_its_back() {
 
 #[test]
 fn a_demo_that_is_interrupted_ends_its_processes_and_says_so() {
-    let _permit = ProcessPermit::take();
+    let _turn = turn();
     let directory = tempfile::tempdir().unwrap();
     let demo = start(directory.path(), &["--rows", "500", "--seconds", "60"]);
     until("the load", || said(directory.path()).contains("writes/s").then_some(()));
@@ -148,6 +205,6 @@ fn a_directory_with_files_is_not_used() {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("files")).unwrap();
     fs::write(directory.path().join("files/mine"), "").unwrap();
-    cutoverd(&arguments(directory.path(), &[])).fails(64, &["it has files"]);
+    end(start(directory.path(), &[]), directory.path()).fails(64, &["it has files"]);
     assert!(directory.path().join("files/mine").is_file());
 }
