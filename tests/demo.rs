@@ -154,7 +154,7 @@ fn end(mut demo: Child, directory: &Path) -> Ran {
 fn a_demo_tells_what_was_done_behind_its_back() {
     let _turn = turn();
     let directory = tempfile::tempdir().unwrap();
-    let demo = start(directory.path(), &["--rows", "500", "--seconds", "4"]);
+    let demo = start(directory.path(), &["--rows", "500", "--seconds", "8"]);
     until("the load", || said(directory.path()).contains("writes/s").then_some(()));
     let config = fs::read_to_string(directory.path().join("files/n1.toml")).unwrap();
     let port = config.lines().find_map(|line| line.strip_prefix("client = ")).unwrap().trim_matches('"');
@@ -167,17 +167,22 @@ fn a_demo_tells_what_was_done_behind_its_back() {
         let acme = gateway.partition(acme).await.unwrap();
         let key = |text: &str| Key::try_from(text.as_bytes()).unwrap();
         gateway.delete(acme, key("row 000000007")).await.unwrap();
-        // Often enough that a writer reads one.
-        for number in 0..400 {
+        // Often enough that a client reads one; until the demo ends, at most.
+        let gateway = gateway.with_deadline(Duration::from_secs(2));
+        for number in 0..200 {
             let register = key(&format!("k{}", number % 8));
-            gateway.put(acme, register, Bytes::try_from(&b"1"[..]).unwrap()).await.unwrap();
+            if gateway.put(acme, register, Bytes::try_from(&b"1"[..]).unwrap()).await.is_err() {
+                break;
+            }
         }
     });
     let ran = end(demo, directory.path());
     assert_eq!(ran.code, 1, "{ran:?}");
     let found = found(&ran);
-    assert_eq!((&found["lost"], &found["duplicates"]), (&1.into(), &401.into()), "{found}");
-    assert_eq!(found["linearizable"], false, "{found}");
+    assert_eq!((&found["lost"], &found["linearizable"]), (&1.into(), &false.into()), "{found}");
+    // What came after the end of the load does not count.
+    let duplicates = found["duplicates"].as_u64().unwrap();
+    assert!((1..=202).contains(&duplicates), "{found}");
 }
 
 #[test]
