@@ -1,12 +1,7 @@
 //! `cutoverd demo`: real processes, a partition that moves under load, kills; and that a demo can fail.
 
 #![cfg(feature = "server")]
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test says what it expects by stopping"
-)]
+#![expect(clippy::unwrap_used, reason = "a test says what it expects by stopping")]
 #![allow(
     clippy::disallowed_types,
     clippy::disallowed_methods,
@@ -112,21 +107,13 @@ fn a_demo_moves_a_partition_there_and_back_and_loses_nothing() {
     assert!(found["acknowledged"].as_u64().unwrap() >= 200, "{found}");
 }
 
+/// Twenty rounds: each is a move that is under way when a process is killed.
 #[test]
 fn a_demo_loses_nothing_while_processes_are_killed() {
-    let found = well(&["--rows", "2000", "--seconds", "4", "--moves", "4", "--chaos", "--seed", "3"]);
-    assert_eq!(found["moves"], 4);
-    assert!(found["kills"].as_u64().unwrap() >= 4, "{found}");
-    assert!(found["acknowledged"].as_u64().unwrap() >= 100, "{found}");
-}
-
-/// Every round is a move that is under way when a process is killed.
-#[test]
-#[ignore = "a minute"]
-fn twenty_rounds_of_kills() {
-    let found = well(&["--rows", "2000", "--moves", "20", "--chaos", "--seed", "20"]);
+    let found = well(&["--rows", "2000", "--seconds", "4", "--moves", "20", "--chaos", "--seed", "3"]);
     assert_eq!(found["moves"], 20);
     assert!(found["kills"].as_u64().unwrap() >= 20, "{found}");
+    assert!(found["acknowledged"].as_u64().unwrap() >= 500, "{found}");
 }
 
 /// A demo that is running, with its output in files.
