@@ -16,6 +16,7 @@ mod config_file;
 mod conform;
 mod connect;
 mod ctl;
+mod demo;
 mod init;
 mod metrics;
 mod ports;
@@ -52,6 +53,11 @@ pub enum Verb {
     Restore(recover::RestoreArgs),
     /// Continue with one node after a quorum is lost for good; entries only the lost nodes had are lost
     Recover(recover::Args),
+    /// Show a move under load: a cluster, stores and gateways on this machine
+    Demo(demo::Args),
+    /// One process of a demo
+    #[command(subcommand, hide = true)]
+    DemoPart(demo::Role),
 }
 
 /// Why a command failed, and the exit code that reports it.
@@ -81,6 +87,8 @@ pub fn run(verb: Verb) -> u8 {
         Verb::Backup(args) => backup::run(&args),
         Verb::Restore(args) => recover::restore(&args),
         Verb::Recover(args) => recover::run(&args),
+        Verb::Demo(args) => return demo::run(&args),
+        Verb::DemoPart(role) => demo::run_part(&role),
     };
     match done {
         Ok(()) => exit::DONE,

@@ -73,6 +73,9 @@ enum Verb {
     /// Continue with a single node after a quorum is lost; what only the lost nodes had is lost
     #[command(disable_help_flag = true)]
     Recover(sibling::Passed),
+    /// Show a move under load: a cluster, stores and gateways on this machine
+    #[command(disable_help_flag = true)]
+    Demo(sibling::Passed),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -106,6 +109,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Verb::Backup(args) => sibling::operate("backup", &args),
         Verb::Restore(args) => sibling::operate("restore", &args),
         Verb::Recover(args) => sibling::operate("recover", &args),
+        Verb::Demo(args) => sibling::operate("demo", &args),
         Verb::Completions { shell } => {
             let mut command = front::command::<Cli, Ours>(Offer::Server);
             clap_complete::generate(shell, &mut command, "cutover", &mut std::io::stdout());

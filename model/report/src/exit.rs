@@ -47,10 +47,11 @@ exit_codes! {
     HOLDS = 0 [FrontDoor, Simulator] "holds, complete within its bounds";
     DONE = 0 [Daemon] "done";
     VIOLATED = 1 [FrontDoor, Simulator] "an invariant is violated, a mark is not reached, a known bug is not found, or a mutant survived";
-    REFUSED = 1 [Daemon] "the cluster refused, or an invariant is broken";
+    REFUSED = 1 [Daemon] "the cluster refused, an invariant is broken, or a demo lost a write";
     UNKNOWN = 2 [FrontDoor, Simulator] "unknown: a limit ended the search or the judging of a history, or a simulated cluster had no quorum of disks left";
     INDETERMINATE = 2 [Daemon] "unknown: it may or may not have been done";
     NOT_CONVERGED = 3 [Simulator] "a simulated cluster that could recover did not, after the faults had ended";
+    UNSETTLED = 3 [Daemon] "a demo's move did not end, or its cluster did not come to rest";
     NOTHING = 4 [FrontDoor, Simulator] "nothing was run";
     REVIEW = 5 [FrontDoor] "a trace diverged, or is stale; a change needs a decision";
     NOT_DETERMINISTIC = 6 [Simulator] "the second run of a seed differed from the first";

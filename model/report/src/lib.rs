@@ -18,9 +18,9 @@ pub use change::{Call, Change, Kind, Value};
 #[cfg(feature = "console")]
 pub use console::Console;
 pub use line::{
-    Baseline, Contents, Coverage, EngineTotal, Goals, History, Line, Listed, Mutant, Near, Options, Patch,
-    Recording, Review, RunStarted, SCHEMA, Scope, Seed, Touched, Trace, Transitions, Unexecuted, Verdict,
-    Walk,
+    Baseline, Contents, Coverage, Demo, EngineTotal, Goals, History, Line, Listed, Mutant, Near, Options,
+    Patch, Recording, Review, RunStarted, SCHEMA, Scope, Seed, Touched, Trace, Transitions, Unexecuted,
+    Verdict, Walk,
 };
 pub use seconds::Seconds;
 pub use words::{

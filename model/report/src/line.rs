@@ -6,6 +6,7 @@
 
 mod comparison;
 mod coverage;
+mod demo;
 mod history;
 mod scoreboard;
 mod search;
@@ -14,6 +15,7 @@ mod walk;
 
 pub use comparison::{Contents, Review, Touched};
 pub use coverage::{Coverage, Transitions, Unexecuted};
+pub use demo::Demo;
 pub use history::{History, Near};
 pub use scoreboard::{Baseline, EngineTotal, Mutant, Patch};
 pub use search::{Goals, Listed, Recording, Scope, Trace, Verdict};
@@ -155,6 +157,8 @@ pub enum Line {
         /// The entry, without its reason.
         entry: String,
     },
+    /// `demo`: what became of the writes.
+    Demo(Box<Demo>),
     /// A line whose type this version does not know.
     #[serde(other, skip_serializing)]
     Other,

@@ -161,6 +161,7 @@ impl RunOutput {
                 | Line::Untrue { .. }
                 | Line::Transitions(_)
                 | Line::Simulated { .. }
+                | Line::Demo(_)
                 | Line::Other => {}
             }
         }

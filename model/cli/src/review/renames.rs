@@ -210,6 +210,7 @@ impl Renames {
             | Line::Untrue { .. }
             | Line::Transitions(_)
             | Line::Simulated { .. }
+            | Line::Demo(_)
             | Line::Other => {}
         }
     }

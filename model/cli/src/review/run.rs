@@ -138,6 +138,7 @@ impl Reader {
             | Line::Untrue { .. }
             | Line::Transitions(_)
             | Line::Simulated { .. }
+            | Line::Demo(_)
             | Line::Other => Ok(()),
         }
     }

@@ -46,7 +46,7 @@ fn signals_reach_the_sibling() {
 fn completions_name_the_verbs_of_siblings() {
     let dir = tempfile::tempdir().unwrap();
     let script = super::ran::run(dir.path(), &["completions", "bash"]).stdout;
-    for verb in ["check", "sim", "init", "serve", "sink", "ctl", "backup", "restore", "recover"] {
+    for verb in ["check", "sim", "init", "serve", "sink", "ctl", "backup", "restore", "recover", "demo"] {
         assert!(script.contains(&format!("cutover,{verb})")), "{verb}");
     }
 }
