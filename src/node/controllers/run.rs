@@ -176,7 +176,9 @@ impl<S: Stores> Controllers<S> {
     fn event(&mut self, partition: PartitionId, event: &Event) {
         let Ok(view) = self.handle.latest() else { return };
         let state = view.state();
-        let Some(record) = state.table().record(partition).filter(|record| !record.is_settled()) else {
+        let drives = self.config.drives;
+        let unsettled = |record: &&PartitionRecord| drives(partition) && !record.is_settled();
+        let Some(record) = state.table().record(partition).filter(unsettled) else {
             if self.driven.remove(&partition).is_some() {
                 self.timers.stop(partition);
                 self.count();
