@@ -17,7 +17,7 @@
 //! | `without.rs`, `shrink.rs` | what can be switched off; smaller variants of a failing seed, and its last lines |
 //! | `cli.rs`, `report.rs` | the command line; its output |
 //!
-//! May import: `cutover_report`, `core`, `node`, `sink`, `client`, `cutover_reference::beside`, `cutover_model::host`.
+//! May import: `cutover_report`, `core`, `node`, `sink`, `sink::storage`, `client`, `cutover_reference::beside`, `cutover_model::host`.
 
 #![allow(clippy::result_large_err, reason = "a gRPC status is as large as it is")]
 

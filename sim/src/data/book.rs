@@ -4,6 +4,7 @@ use crate::event_log::lock;
 use cutover::core::fence::Key;
 use cutover::core::ids::PartitionId;
 use cutover::core::invariant::history::registers::{Call, Judged, Outcome, Registers};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 /// Limit of the checker, in visited configurations per row.
@@ -15,6 +16,8 @@ struct Inner {
     /// The number of the last process, and of the last value.
     processes: u64,
     values: u64,
+    /// Partitions that were given to a store without a seal of the one before: some of what was written may be lost.
+    forced: BTreeSet<PartitionId>,
 }
 
 /// The history of all rows. Clones share it.
@@ -51,9 +54,17 @@ impl Book {
         let _fits = lock(&self.0).history.complete(begun.0, outcome);
     }
 
+    /// A partition is given to a store without a seal of the one before: its rows are not judged.
+    pub(super) fn forced(&self, partition: PartitionId) {
+        lock(&self.0).forced.insert(partition);
+    }
+
     /// The verdict on all rows.
     #[must_use]
     pub fn judge(&self) -> Judged {
-        lock(&self.0).history.judge(CONFIGURATIONS)
+        let Inner { history, forced, .. } = &*lock(&self.0);
+        let lost: Vec<String> = forced.iter().map(|partition| format!("{partition}/")).collect();
+        let kept = history.keys().filter(|row| !lost.iter().any(|lost| row.name().starts_with(lost)));
+        history.judged(kept.map(|row| row.judge(CONFIGURATIONS)))
     }
 }

@@ -235,8 +235,12 @@ async fn fates(hosts: Hosts, gateway: NodeHandle, number: u8, book: Book) {
     let mut chance = Stream::new(hosts.options.seed, "gateway", number.into());
     let simulator = madsim::runtime::Handle::current();
     let mut life = 0;
-    while hosts.options.data.gateways_end_ms > 0 {
-        sleep(Duration::from_millis(chance.tail(hosts.options.data.gateways_end_ms) + 1)).await;
+    let every_ms = hosts.options.data.gateways_end_ms;
+    if every_ms == 0 {
+        return;
+    }
+    loop {
+        sleep(Duration::from_millis(chance.tail(every_ms) + 1)).await;
         let (kills, pause_ms) = (chance.below(2) == 0, chance.tail(300));
         if hosts.calm.load(Ordering::Relaxed) {
             return;

@@ -37,6 +37,8 @@ pub(super) struct Watched {
     pub(super) boot: u64,
     /// False after the power has failed.
     pub(super) alive: Arc<AtomicBool>,
+    /// Whether a group failed: the store has to end.
+    pub(super) failed: bool,
     /// Simulated duration of the last group.
     pub(super) took: Duration,
 }
@@ -47,6 +49,10 @@ impl Groups for Watched {
     }
 
     fn perform(&mut self, inputs: &[(PartitionId, Input)]) -> Result<Vec<Vec<Effect>>, StorageError> {
+        if self.failed {
+            let found = format!("the store on machine {} goes on", self.machine);
+            lock(&self.hosts.judge).find(own::STOP, found, "its disk has failed".to_owned());
+        }
         let (chance, options) = (&mut self.chance, &self.hosts.options.disk);
         // Every kind of fault draws, so that the draws of the others do not depend on it; at most one strikes.
         let kinds = faults::ALL.iter().filter_map(|kind| Some((kind.name(), kind.write(chance, options)?)));
@@ -73,6 +79,7 @@ impl Groups for Watched {
             }
         }
         if performed.is_err() {
+            self.failed = true;
             self.time.fails();
         }
         self.took = self.latency(calm);

@@ -2,18 +2,22 @@
 
 use super::book::Book;
 use super::callers::key;
-use crate::event_log::EventLog;
+use super::{address, machine_at};
+use crate::event_log::{EventLog, lock};
 use crate::host::Hosts;
 use crate::stream::Stream;
 use crate::workload::library_client;
 use core::time::Duration;
 use cutover::client::{Client, ClientError};
+use cutover::core::fence::{Claim, Ended};
 use cutover::core::ids::{PartitionId, Placement};
 use cutover::core::invariant::history::registers::{Call, Outcome, Value};
-use cutover::core::migration::{AbortReason, PartitionRecord, Transition};
+use cutover::core::migration::{AbortReason, Operator, PartitionRecord, Reason, Transition};
 use cutover::core::placement::{Guarantee, PartitionState};
 use cutover::node::proto::PartitionSelector;
-use tokio::time::sleep;
+use cutover::node::proto::v1::{self, sink_client::SinkClient};
+use tokio::time::{sleep, timeout};
+use tonic::transport::Endpoint;
 
 /// The operator. It decides by what it has just read.
 pub(super) struct Mover {
@@ -50,11 +54,36 @@ impl Mover {
         self.chance.pick(&stores)
     }
 
+    fn forces(&self, luck: u64) -> bool {
+        self.hosts.options.data.forces && (41..44).contains(&luck)
+    }
+
+    /// Gives a partition that moves to its target as it is there: the target is asked to end the copy.
+    async fn force(&self, record: &PartitionRecord) -> Option<Transition> {
+        let PartitionState::Migrating { to, .. } = record.placed?.state else { return None };
+        let machine = machine_at(to, lock(&self.hosts.judge).table())?;
+        let endpoint = Endpoint::from_shared(format!("http://{}", address(machine))).ok()?;
+        let asked = v1::SinkEndRequest {
+            target: Some(v1::SinkTarget { store: to.0, partition: record.partition.0 }),
+            migration: record.migration.0,
+            epoch: record.epoch.0,
+        };
+        let mut sink = SinkClient::new(endpoint.connect_lazy());
+        let patience = Duration::from_millis(self.hosts.options.data.attempt_ms);
+        let ended = timeout(patience, sink.end(asked)).await.ok()?.ok()?;
+        let ended = Claim::<Ended>::try_from(Some(ended.into_inner())).ok()?;
+        let operator = Operator::try_from("sim".to_owned()).ok()?;
+        let reason = Reason::try_from("the source is gone".to_owned()).ok()?;
+        self.book.forced(record.partition);
+        Some(Transition::Force { expected: record.expected(), ended, partial: true, operator, reason })
+    }
+
     async fn step(&mut self, partition: PartitionId) {
         let found = self.client.resolve(PartitionSelector::Id(partition)).await;
         let (known, store, luck) = (found.is_ok(), self.store(), self.chance.below(100));
         let Some(store) = store else { return };
         let wanted = match found {
+            Ok(found) if self.forces(luck) => self.force(&found.record).await,
             Ok(found) => next(&found.record, store, luck),
             Err(ClientError::NotFound(_)) => {
                 Some(Transition::Create { placement: store, guarantee: Guarantee::Sealed })
@@ -84,6 +113,7 @@ impl Mover {
                 (Transition::Create { .. }, Ok(_)) => "partitions with data created",
                 (Transition::Begin { .. }, Ok(_)) => "moves of data begun",
                 (Transition::Abort { .. }, Ok(_)) => "moves of data aborted",
+                (Transition::Force { .. }, Ok(_)) => "moves of data forced",
                 (Transition::Delete { .. }, Ok(_)) => "partitions with data deleted",
                 (_, Ok(_)) => "copies of data retired",
             },

@@ -37,6 +37,8 @@ pub struct DataOptions {
     pub requests_per_s: u64,
     /// Scale of the time between two steps of the operator of moves, in milliseconds.
     pub moves_ms: u64,
+    /// Whether the operator forces moves now and then. What is written to a partition that was forced is not judged by its history.
+    pub forces: bool,
     /// How long a read or a write may take, in milliseconds.
     pub deadline_ms: u64,
     /// How long one attempt of it may take, in milliseconds.
@@ -76,6 +78,7 @@ impl DataOptions {
             retry_ms: stream.pick(&[20, 50, 200]).unwrap_or(50),
             lag_writes: stream.pick(&[None, Some(0), Some(1), Some(8), Some(64)]).flatten(),
             chunk_items: stream.pick(&[1, 2, 4096]).unwrap_or(4096),
+            forces: stream.below(4) == 0,
             sessions: stream.pick(&[4, 16, 4096]).unwrap_or(4096),
             group_max: stream.pick(&[1, 4, 256]).unwrap_or(256),
         }

@@ -6,12 +6,14 @@ use super::operator::retire;
 use super::{Book, DataUsers, has_data, machine_of, placement};
 use crate::event_log::lock;
 use crate::host::Hosts;
+use crate::judge::own;
 use crate::outcome::Verdict;
 use crate::workload::{library_client, machine};
 use core::time::Duration;
+use cutover::client::Client;
 use cutover::core::ids::{PartitionId, Placement};
 use cutover::core::invariant::history::registers::{Call, Outcome};
-use cutover::core::migration::{PartitionRecord, Placed};
+use cutover::core::migration::{PartitionRecord, Placed, Transition};
 use cutover::core::placement::PartitionState;
 use cutover::node::proto::PartitionSelector;
 use tokio::time::{Instant, sleep, timeout};
@@ -71,7 +73,15 @@ async fn all(hosts: &Hosts, nodes: &[u8], book: &Book, limit: Duration) -> Resul
     }
     hosts.event_log.count("store", "runs in which all records settled");
     copies(hosts).await?;
+    moves(hosts, &client, limit).await?;
     reads(hosts, nodes, book, limit).await
+}
+
+const fn read_placement(placed: &Placed) -> Placement {
+    match placed.state {
+        PartitionState::Active(at) => at,
+        PartitionState::Migrating { from, .. } => from,
+    }
 }
 
 /// Each store has the copies that the records name, and no other.
@@ -79,10 +89,7 @@ async fn copies(hosts: &Hosts) -> Result<(), Failed> {
     let records = records(hosts);
     let owner = |partition: PartitionId| -> Option<Placement> {
         let record = records.iter().find(|record| record.partition == partition)?;
-        record.placed.map(|placed: Placed| match placed.state {
-            PartitionState::Active(at) => at,
-            PartitionState::Migrating { from, .. } => from,
-        })
+        record.placed.map(|placed| read_placement(&placed))
     };
     for number in 0..hosts.options.data.stores {
         let (machine, store) = (machine_of(number), placement(&hosts.options.data, machine_of(number)));
@@ -98,6 +105,47 @@ async fn copies(hosts: &Hosts) -> Result<(), Failed> {
                 return Err(stuck(format!("{store} has {copy} of {partition}, which is {says}")));
             }
         }
+    }
+    Ok(())
+}
+
+/// Each partition moves once more, and writes are blocked no longer than they may be.
+async fn moves(hosts: &Hosts, client: &Client, limit: Duration) -> Result<(), Failed> {
+    let stores: Vec<Placement> = hosts.options.data.placements().collect();
+    lock(&hosts.judge).watch_blocks();
+    let here = |record: &PartitionRecord| record.placed.map(|placed| read_placement(&placed));
+    for record in records(hosts).into_iter().filter(|record| record.placed.is_some()) {
+        let at = stores.iter().position(|store| here(&record) == Some(*store)).unwrap_or(0);
+        let Some(to) = stores.iter().cycle().nth(at + 1).copied().filter(|_| stores.len() > 1) else { break };
+        let (partition, begin) = (record.partition, Transition::Begin { expected: record.expected(), to });
+        let begun = client.apply(PartitionSelector::Id(partition), begin).await;
+        if begun.is_err() {
+            // As many are in flight as may be, by clients who have gone, or a late request was before this one.
+            hosts.event_log.count("store", "last moves that cannot begin");
+            continue;
+        }
+        let until = Instant::now() + limit;
+        loop {
+            let now = records(hosts).into_iter().find(|now| now.partition == partition);
+            let Some(now) = now else { return Err(stuck(format!("{partition} is gone"))) };
+            if now.is_settled() && now.migration > record.migration {
+                if here(&now) != Some(to) {
+                    return Err(stuck(format!("a last move of {partition} to {to} ends as {now}")));
+                }
+                hosts.event_log.count("store", "last moves");
+                break;
+            }
+            if Instant::now() > until {
+                return Err(stuck(format!("a last move of {partition} takes {limit:?}: {now}")));
+            }
+            sleep(STEP).await;
+        }
+    }
+    let (longest, budget) = (lock(&hosts.judge).longest_block(), hosts.options.data.budget_ms);
+    if longest > Duration::from_millis(budget) {
+        let found = format!("writes were blocked for {longest:?}");
+        let against = format!("nothing failed, and the budget is {budget} ms");
+        lock(&hosts.judge).find(own::BLOCKS, found, against);
     }
     Ok(())
 }

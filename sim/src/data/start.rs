@@ -105,6 +105,7 @@ impl StartStore {
             machine: node,
             boot,
             alive: Arc::clone(&self.alive),
+            failed: false,
             took: Duration::ZERO,
         };
         let limits = QueueLimits { group_max: data.group_max, ..QueueLimits::default() };

@@ -53,6 +53,8 @@ pub mod own {
     pub const DISK: &str = Id::DiskAgrees.entry().id;
     /// A store with data does what the machines of its partitions do, given the same inputs.
     pub const STORE: &str = "sink.agrees-with-its-machines";
+    /// When nothing fails, a move blocks writes for no longer than its budget.
+    pub const BLOCKS: &str = "move.blocks-within-its-budget";
     /// A node or a store stops only because its disk failed, or because it was told to.
     pub const STOP: &str = "node.keeps-running";
 }

@@ -10,6 +10,7 @@ mod disk;
 mod era;
 mod finding;
 mod reads;
+mod shadow;
 mod stores;
 mod tickets;
 mod timers;

@@ -2,45 +2,23 @@
 //! What the store answers must be what the shadow answers, and what it opens after a crash what the shadow has. The migration invariants are
 //! judged on the shadows.
 
+use super::shadow::{Shadow, Stepped, handle, statement};
 use super::{Judge, own};
 use crate::data::{has_data, machine_at};
+use crate::event_log::now_ns;
+use core::time::Duration;
 use cutover::core::control_plane::{Answer, ControlPlaneEntry};
-use cutover::core::fence::{
-    Body, Chunk, Config, Contents, Fence, Input, Output, Reply, Request, Rows, Source,
-};
-use cutover::core::ids::{Epoch, MigrationId, PartitionId, Position};
-use cutover::core::invariant::{Fact, Findings, Monitor, SinkNow, SinkStep, Statement};
+use cutover::core::fence::{Body, Config, Fence, Input, Reply, Request};
+use cutover::core::ids::{MigrationId, PartitionId};
+use cutover::core::invariant::{Fact, Findings, Monitor, SinkNow, SinkStep};
 use cutover::core::migration::PartitionRecord;
 use cutover::core::placement::PartitionState;
 use cutover::core::raft::{Content, Effect as Applied, Entry};
 use cutover::sink::storage::{Effect, Storage};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 /// All stores of a partition are compared after so many groups.
 const LOOKS: u64 = 16;
-
-/// The machine of a partition at a store, with its rows.
-#[derive(Clone)]
-struct Shadow {
-    fence: Fence,
-    data: Contents,
-}
-
-impl Shadow {
-    fn new(config: Config) -> Self {
-        Self { fence: Fence::returned(config, Epoch::ZERO, MigrationId::ZERO), data: Contents::default() }
-    }
-
-    const fn now(&self) -> SinkNow<'_> {
-        let (fence, data) = (&self.fence, &self.data);
-        SinkNow { fence, data, durable: fence.durable(), durable_data: data }
-    }
-
-    /// What a statement says, and of which copy.
-    fn states(&self, effect: &Effect) -> (Effect, MigrationId) {
-        (effect.clone(), self.fence.durable().newest())
-    }
-}
 
 /// The inputs of a group, in order.
 type Group = Vec<(PartitionId, Input)>;
@@ -55,12 +33,9 @@ pub(super) struct Stores {
     pending: BTreeMap<u8, Group>,
     monitors: BTreeMap<PartitionId, Monitor>,
     groups: u64,
-}
-
-/// A step of a machine that changed it.
-struct Stepped {
-    before: Shadow,
-    wrote: bool,
+    /// Since when writes of a partition may be blocked, and the longest time that they were.
+    blocked: BTreeMap<PartitionId, u64>,
+    longest_ns: u64,
 }
 
 impl Stores {
@@ -81,78 +56,6 @@ impl Stores {
                 kept || *shadow.fence.durable() == *Shadow::new(*shadow.fence.config()).fence.durable()
             })
     }
-}
-
-/// Hands an input to a shadow, and returns what is to be done about it. `stepped` is called after each step that changed something.
-fn handle(
-    shadow: &mut Shadow,
-    input: &Input,
-    mut stepped: impl FnMut(&Stepped, &Shadow, &Input),
-) -> Vec<Effect> {
-    let (mut effects, mut waiting) = (Vec::new(), VecDeque::from([input.clone()]));
-    while let Some(input) = waiting.pop_front() {
-        let found = |key| Some((Clone::clone(key), shadow.data.rows().get(key)?.clone()));
-        let rows: Rows = input.keys().filter_map(found).collect();
-        let fence = shadow.fence.clone();
-        let outputs = shadow.fence.handle(&input, &rows);
-        let writes = outputs.iter().any(|output| {
-            matches!(output, Output::Append(_) | Output::Import { .. } | Output::Trim { .. } | Output::Erase)
-        });
-        let changed = writes || fence.durable() != shadow.fence.durable();
-        let before = changed.then(|| Shadow { fence, data: shadow.data.clone() });
-        let wrote = outputs.iter().any(|output| matches!(output, Output::Append(_)));
-        for output in outputs {
-            shadow.data.perform(&output);
-            match output {
-                Output::Append(_) | Output::Import { .. } | Output::Trim { .. } => {}
-                Output::Erase | Output::Persist => {}
-                Output::Admitted(write) => waiting.push_back(Input::Apply(write)),
-                Output::Serve(read) => {
-                    let row = shadow.data.rows().get(&read.key).cloned();
-                    let copy = shadow.fence.durable().copy();
-                    let position = copy.map_or(Position::ZERO, |copy| copy.position());
-                    effects.push(Effect::Value { read, row, position });
-                }
-                Output::Hand(export) => {
-                    let config = shadow.fence.config();
-                    let (store, incarnation, limits) = (config.store, config.incarnation, config.limits);
-                    let source = Source { store, incarnation, durable: shadow.fence.durable(), limits };
-                    let chunk = Chunk::cut(source, &export, &shadow.data);
-                    let chunk = chunk.map_err(|error| match error {
-                        cutover::core::fence::CutError::Refused(refusal) => refusal,
-                        cutover::core::fence::CutError::Failed(never) => match never {},
-                    });
-                    effects.push(Effect::Chunk { export, chunk });
-                }
-                Output::Pull { migration, source } => effects.push(Effect::Pull { migration, source }),
-                Output::Reply(reply) => effects.push(Effect::Reply(reply)),
-                Output::Halt(halt) => effects.push(Effect::Halt(halt)),
-            }
-        }
-        if let Some(before) = before {
-            stepped(&Stepped { before, wrote }, shadow, &input);
-        }
-    }
-    effects
-}
-
-/// The statement of an effect, if it is one.
-fn statement(effect: &Effect) -> Option<Statement<'_>> {
-    Some(match effect {
-        Effect::Value { position, .. } => Statement::Read(*position),
-        Effect::Chunk { chunk: Ok(chunk), .. } => Statement::Handed(chunk),
-        Effect::Chunk { chunk: Err(_), .. } | Effect::Pull { .. } | Effect::Halt(_) => return None,
-        Effect::Reply(reply) => match reply {
-            Reply::Prepared(said) => Statement::Prepared(said),
-            Reply::Sealed(said) => Statement::Sealed(said),
-            Reply::Evidence(said) => Statement::Evidence(said),
-            Reply::Watermark(said) => Statement::Watermark(said),
-            Reply::Dropped(said) => Statement::Dropped(said),
-            Reply::Ended(said) => Statement::Ended(said),
-            Reply::Applied { write, .. } => Statement::Applied(write),
-            Reply::ChunkTaken(_) | Reply::Refused { .. } => return None,
-        },
-    })
 }
 
 impl Judge {
@@ -322,6 +225,26 @@ impl Judge {
         self.found(&findings);
     }
 
+    /// Forgets how long writes were blocked so far.
+    pub fn watch_blocks(&mut self) {
+        self.stores.longest_ns = 0;
+    }
+
+    /// The longest time for which writes may have been blocked since.
+    #[must_use]
+    pub const fn longest_block(&self) -> Duration {
+        Duration::from_nanos(self.stores.longest_ns)
+    }
+
+    fn note_block(&mut self, partition: PartitionId, blocks: bool) {
+        let Stores { blocked, longest_ns, .. } = &mut self.stores;
+        if blocks {
+            blocked.entry(partition).or_insert_with(now_ns);
+        } else if let Some(since) = blocked.remove(&partition) {
+            *longest_ns = (*longest_ns).max(now_ns() - since);
+        }
+    }
+
     /// The record that an entry would change, before it does.
     pub(super) fn before_entry(&self, entry: &Entry<ControlPlaneEntry>) -> Option<PartitionRecord> {
         let Content::Payload { payload: ControlPlaneEntry::OwnershipTransition(command), .. } =
@@ -355,6 +278,7 @@ impl Judge {
         };
         let partition = command.partition;
         let after = self.record_of(partition);
+        self.note_block(partition, after.as_ref().is_some_and(PartitionRecord::may_block));
         let owner = after.as_ref().and_then(|record| record.placed).map(|placed| match placed.state {
             PartitionState::Active(at) => at,
             PartitionState::Migrating { from, .. } => from,
