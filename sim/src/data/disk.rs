@@ -13,7 +13,7 @@ use core::time::Duration;
 use cutover::core::fence::{Config, Fence, Input};
 use cutover::core::ids::{PartitionId, Placement};
 use cutover::sink::driver::Groups;
-use cutover::sink::storage::{Effect, Storage, StorageError};
+use cutover::sink::storage::{Effect, Setup, Storage, StorageError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -32,6 +32,8 @@ pub(super) struct Watched {
     pub(super) config: Config,
     /// Random stream of this disk.
     pub(super) chance: Stream,
+    /// Random stream of the reads of what was written.
+    pub(super) rereads: Stream,
     /// Number of the store's machine, and of its start.
     pub(super) machine: u8,
     pub(super) boot: u64,
@@ -78,6 +80,9 @@ impl Groups for Watched {
                 lock(&self.hosts.judge).find(own::DURABLE, found, "its disk has no room for it".to_owned());
             }
         }
+        if performed.is_ok() {
+            self.read_back(inputs);
+        }
         if performed.is_err() {
             self.failed = true;
             self.time.fails();
@@ -111,6 +116,25 @@ impl Watched {
     fn note(&self, inputs: usize, performed: &Result<Vec<Vec<Effect>>, StorageError>) {
         let facts = [u64::try_from(inputs).unwrap_or(0), u64::from(performed.is_ok())];
         self.hosts.event_log.note("s", self.machine.into(), "group", &facts, || format!("{performed:?}"));
+    }
+
+    /// Reads the disk as a store would that starts now: after groups of several partitions more often than after others.
+    fn read_back(&mut self, inputs: &[(PartitionId, Input)]) {
+        let first = inputs.first().map(|(partition, _)| partition);
+        let one_in = if inputs.iter().any(|(partition, _)| Some(partition) != first) { 4 } else { 64 };
+        if self.rereads.below(one_in) > 0 {
+            return;
+        }
+        let Config { store, enforcement, limits, .. } = self.config;
+        let found = Storage::open_on(self.disk.image().mount(), store, Setup { enforcement, limits });
+        let mut judge = lock(&self.hosts.judge);
+        match found {
+            Ok(found) => judge.store_reads(self.machine, &found),
+            Err(error) => {
+                let found = format!("the store on machine {} cannot be opened: {error}", self.machine);
+                judge.find(own::DURABLE, found, "a group was acknowledged".to_owned());
+            }
+        }
     }
 
     fn latency(&mut self, calm: bool) -> Duration {

@@ -102,6 +102,7 @@ impl StartStore {
             hosts: hosts.clone(),
             config: self.config(),
             chance: Stream::new(hosts.options.seed, "disk", which),
+            rereads: Stream::new(hosts.options.seed, "rereads", which),
             machine: node,
             boot,
             alive: Arc::clone(&self.alive),

@@ -75,16 +75,21 @@ impl Judge {
                     self.event_log.count("store", "groups that failed and are on the disk");
                 }
             }
-            if !self.stores.is_as(machine, storage) {
-                let found = format!("the store on machine {machine} has lost or made up something");
-                self.find(own::DURABLE, found, "its machines say otherwise".to_owned());
-            }
+            self.store_reads(machine, storage);
         }
         for ((at, _), shadow) in &mut self.stores.shadows {
             if *at == machine {
                 let (config, durable) = (*shadow.fence.config(), shadow.fence.durable().clone());
                 shadow.fence = Fence::recover(config, durable);
             }
+        }
+    }
+
+    /// Call with what is on a store's disk, when no group is under way.
+    pub fn store_reads(&mut self, machine: u8, storage: &Storage) {
+        if !self.stores.is_as(machine, storage) {
+            let found = format!("the store on machine {machine} has lost or made up something");
+            self.find(own::DURABLE, found, "its machines say otherwise".to_owned());
         }
     }
 
