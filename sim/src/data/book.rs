@@ -29,6 +29,11 @@ fn row(partition: PartitionId, key: &Key) -> String {
     format!("{partition}/{key}")
 }
 
+/// The row with a number.
+pub(super) fn key(number: u64) -> Option<Key> {
+    Key::try_from(format!("k{number}").as_bytes()).ok()
+}
+
 /// An operation that has begun. Dropped without an end, nobody knows whether it takes effect.
 pub(super) struct Begun(u64);
 

@@ -1,6 +1,6 @@
 //! Callers of gateways: they read, write and delete rows with the production library, while partitions move.
 
-use super::book::{Begun, Book};
+use super::book::{Begun, Book, key};
 use super::connections::Plain;
 use super::operator::Mover;
 use crate::event_log::EventLog;
@@ -40,11 +40,6 @@ pub(super) fn gateway(hosts: &Hosts, nodes: &[u8], number: u8, deadline_ms: u64)
         follows: number.is_multiple_of(2),
     };
     Some(Gateway::new(client, Arc::new(Plain), options))
-}
-
-/// The row with a number.
-pub(super) fn key(number: u64) -> Option<Key> {
-    Key::try_from(format!("k{number}").as_bytes()).ok()
 }
 
 fn value(text: &str) -> Option<Value> {

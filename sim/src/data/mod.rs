@@ -6,7 +6,7 @@
 //! | part | contents |
 //! | --- | --- |
 //! | `options.rs` | what a seed draws |
-//! | `start.rs`, `disk.rs`, `front.rs` | one start of a store; its disk; what becomes of requests and answers |
+//! | `connections.rs` | how stores are reached; one start of a store is in `host/`: `store_start.rs`, `store_disk.rs`, `store_front.rs` |
 //! | `callers.rs`, `book.rs` | who reads and writes through gateways; what they saw, as histories of registers |
 //! | `operator.rs` | creates, moves, aborts and deletes |
 //! | `settle.rs` | what has to be so when nothing fails any more |
@@ -14,19 +14,15 @@
 mod book;
 mod callers;
 mod connections;
-mod disk;
-mod front;
 mod operator;
 mod options;
 mod settle;
-mod start;
 
 pub use book::Book;
 pub use callers::{DataUsers, gateway_ip};
 pub use connections::controllers;
 pub use options::{DataOptions, has_data};
 pub use settle::settle;
-pub use start::StartStore;
 
 use crate::options::Options;
 use crate::table::Table;

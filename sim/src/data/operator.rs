@@ -1,7 +1,6 @@
 //! The operator of the partitions with data: creates them, has them moved there and back, aborts moves, retires old copies, and deletes.
 
-use super::book::Book;
-use super::callers::key;
+use super::book::{Book, key};
 use super::{address, machine_at};
 use crate::event_log::{EventLog, lock};
 use crate::host::Hosts;

@@ -1,7 +1,8 @@
 //! What has to be so when nothing fails any more: every record settles, stores have the copies that the records name and no other, and every
 //! row is what the last write made of it.
 
-use super::callers::{gateway, key, register};
+use super::book::key;
+use super::callers::{gateway, register};
 use super::operator::retire;
 use super::{Book, DataUsers, has_data, machine_of, placement};
 use crate::event_log::lock;

@@ -3,9 +3,12 @@
 mod callers;
 mod refound;
 mod start;
+mod store_disk;
+mod store_front;
+mod store_start;
 mod stores;
 
-use crate::data::{StartStore, is_store};
+use crate::data::is_store;
 use crate::disk::Disk;
 use crate::disk_time::DiskTime;
 use crate::ended::Ended;
@@ -29,6 +32,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use store_start::StartStore;
 use tokio::sync::mpsc;
 
 /// The first history of the log in every run. Each restore and each recovery begins the next one.

@@ -1,11 +1,11 @@
 //! The production store of data on a simulated disk, as its driver uses it.
 
+use super::Hosts;
 use crate::disk::{Disk, Trouble};
 use crate::disk_time::DiskTime;
 use crate::ended::Ended;
 use crate::event_log::lock;
 use crate::faults;
-use crate::host::Hosts;
 use crate::judge::own;
 use crate::options::{WRITE_US_MAX, WRITE_US_MIN};
 use crate::stream::Stream;

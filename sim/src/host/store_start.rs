@@ -1,14 +1,14 @@
 //! One start of a store: opens its disk and serves it, with the production service.
 
-use super::disk::Watched;
-use super::front::SinkFront;
-use super::{address, placement};
+use super::Hosts;
+use super::store_disk::Watched;
+use super::store_front::SinkFront;
+use crate::data::{address, placement};
 use crate::disk::Disk;
 use crate::disk_time::DiskTime;
 use crate::ended::{Ended, NO_ROOM};
 use crate::event_log::lock;
 use crate::faults::ANSWER_PPM;
-use crate::host::Hosts;
 use crate::judge::own;
 use crate::stream::Stream;
 use core::time::Duration;

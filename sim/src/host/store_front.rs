@@ -1,7 +1,7 @@
 //! Between a store's service and its callers: requests and answers come late, or give way to the reset of a stream.
 
+use super::Hosts;
 use crate::event_log::lock;
-use crate::host::Hosts;
 use crate::stream::Stream;
 use core::time::Duration;
 use cutover::node::proto::v1::{self, sink_server::Sink};
