@@ -182,6 +182,7 @@ const PATIENT: ControllersConfig = ControllersConfig {
     policy: Policy { retry_ms: 5, blocked_budget_ms: 60_000, ..Policy::PRODUCTION },
     deadline: Duration::from_secs(20),
     calls_per_store: 64,
+    drives: |_| true,
 };
 
 #[tokio::test(flavor = "multi_thread")]

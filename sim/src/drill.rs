@@ -54,7 +54,7 @@ impl Drill {
         self.hints(leader, &members).await?;
         self.backup(leader).await?;
         for node in &members {
-            self.places(*node).await?;
+            self.places(*node, *node == leader).await?;
         }
         self.progress(&members).await?;
         self.leader_dies(leader).await
@@ -130,9 +130,11 @@ impl Drill {
     }
 
     /// All watches that a node takes can be opened, one more cannot, and closing them frees their places; refusals take none.
-    async fn places(&self, node: u8) -> Result<(), String> {
+    async fn places(&self, node: u8, leads: bool) -> Result<(), String> {
         let options = &self.hosts.options;
-        let most = options.watchers_max.min(options.watches_max);
+        // The controllers of the node that leads watch, too.
+        let watchers = options.queues().watchers - usize::from(leads && options.data.stores > 0);
+        let most = watchers.min(options.watches_max);
         let mut each = Vec::new();
         for at in 0..options.watches_each + 2 {
             let opened = self.watch(node, Some(GATEWAY)).await;

@@ -1,5 +1,6 @@
 //! Expands a seed into the options of a run.
 
+use crate::data::DataOptions;
 use crate::faults;
 use crate::options::{DELAY_US_MIN, Drawn, Group, Options, Values, WRITE_US_MAX, WRITE_US_MIN, Work};
 use crate::stream::Stream;
@@ -28,6 +29,8 @@ pub fn options(seed: u64) -> Options {
     let election = shape.between(150, 1_500);
     let compact = shape.pick(&[8, 20, 50, 200, 1_000]).unwrap_or(50);
     let answers_max = shape.pick(&[1, 2, 4, 16]).unwrap_or(16);
+    let work = work(&mut stream(seed, Group::Work));
+    let data = DataOptions::draw(seed, work.placements.max(2));
     Options {
         seed,
         nodes: shape.pick(&[1, 3, 3, 3, 3, 5, 5]).unwrap_or(3),
@@ -54,7 +57,8 @@ pub fn options(seed: u64) -> Options {
         link: drawn(Group::Link, &mut stream(seed, Group::Link)),
         disk: drawn(Group::Disk, &mut stream(seed, Group::Disk)),
         node: drawn(Group::Node, &mut stream(seed, Group::Node)),
-        work: work(&mut stream(seed, Group::Work)),
+        work,
+        data,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The phase after the faults: a quorum of nodes is repaired, the others stay as they are, and the cluster must
 //! recover.
 
+use crate::data::{DataUsers, settle};
 use crate::drill;
 use crate::event_log::lock;
 use crate::faults::End;
@@ -22,7 +23,12 @@ const ELECTIONS: u64 = 40;
 ///
 /// # Errors
 /// A verdict with its reason, if the cluster does not recover or cannot.
-pub async fn heal(hosts: &Hosts, nemesis: &mut Nemesis, users: &Users) -> Result<(), (Verdict, String)> {
+pub async fn heal(
+    hosts: &Hosts,
+    nemesis: &mut Nemesis,
+    users: &Users,
+    data: &DataUsers,
+) -> Result<(), (Verdict, String)> {
     hosts.calm.store(true, Ordering::Relaxed);
     hosts.network.calm();
     nemesis.calm();
@@ -41,6 +47,11 @@ pub async fn heal(hosts: &Hosts, nemesis: &mut Nemesis, users: &Users) -> Result
             hosts.end(node, End::Power);
         }
     }
+    for store in hosts.stores() {
+        hosts.pause(store, false);
+        hosts.end(store, End::Power);
+        hosts.boot(store);
+    }
     let options = &hosts.options;
     let limit_ms = ELECTIONS * options.timing.election_timeout_ms_max + 10 * options.work.patience_ms + 5_000;
     let mut client = Client::new(199, hosts, mended.clone(), History::default());
@@ -55,6 +66,11 @@ pub async fn heal(hosts: &Hosts, nemesis: &mut Nemesis, users: &Users) -> Result
         }
     }
     users.stop_clients();
+    tokio::select! {
+        biased;
+        () = nemesis.listen() => {}
+        settled = settle(hosts, data, &mended) => settled?,
+    }
     stays_calm(hosts, &mended).await?;
     caught_up(hosts, users).await?;
     users.stop();

@@ -9,6 +9,7 @@
 //! | `run.rs`, `heal.rs`, `drill.rs`, `outcome.rs` | one run: a phase with faults, a phase in which the cluster must recover, a drill, the result |
 //! | `host/`, `storage.rs`, `disk.rs`, `disk_time.rs`, `network.rs`, `processes.rs`, `ended.rs` | nodes, their stores, disks and network; what becomes of answers to callers (`front.rs`); what a process has heard of its peers' processes; the report of a node that ends by itself |
 //! | `faults/`, `nemesis.rs` | kinds of faults, a file each; when they strike |
+//! | `data/` | stores with data, gateways, and an operator who has partitions moved |
 //! | `workload/` | clients of partitions by number and by name, watchers, an operator |
 //! | `judge/`, `table.rs`, `past.rs`, `tape.rs` | the judge of a run, the table that follows from the log, what clients saw, flight recordings |
 //! | `event_log.rs`, `read_pause.rs` | events with their hash and counters; intervals in which no client reads |
@@ -16,7 +17,7 @@
 //! | `without.rs`, `shrink.rs` | what can be switched off; smaller variants of a failing seed, and its last lines |
 //! | `cli.rs`, `report.rs` | the command line; its output |
 //!
-//! May import: `cutover_report`, `core`, `node`, `client`, `cutover_reference::beside`, `cutover_model::host`.
+//! May import: `cutover_report`, `core`, `node`, `sink`, `sink::storage`, `client`, `cutover_reference::beside`, `cutover_model::host`.
 
 #![allow(clippy::result_large_err, reason = "a gRPC status is as large as it is")]
 
@@ -24,6 +25,8 @@
 pub mod campaign;
 #[cfg(madsim)]
 pub mod cli;
+#[cfg(madsim)]
+mod data;
 #[cfg(madsim)]
 mod disk;
 #[cfg(madsim)]

@@ -1,10 +1,11 @@
 //! Injects faults into nodes and links at random times drawn from the seed. Each kind of fault has its own random
 //! streams.
 
+use crate::data::{gateway_ip, is_store};
 use crate::ended::{Ended, NO_ROOM};
 use crate::event_log::{lock, now_ns};
 use crate::faults::{self, Cluster, ControlNode, End, Lasting, OperatorTask, down};
-use crate::host::Hosts;
+use crate::host::{Hosts, address};
 use crate::judge::own;
 use crate::options::Options;
 use crate::stream::Stream;
@@ -16,6 +17,8 @@ use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
+/// Distance between the number of a gateway and its number as a caller of stores.
+const GATEWAYS: u8 = 180;
 const TICK: Duration = Duration::from_millis(100);
 
 type Undo = fn(&mut dyn Cluster, Lasting);
@@ -59,7 +62,7 @@ impl Nemesis {
     /// Ends the faults in effect, and injects no more. A disk that stands still is back, and a full one has room.
     pub fn calm(&mut self) {
         self.lasting.clear();
-        for node in self.hosts.all() {
+        for node in self.hosts.all().into_iter().chain(self.hosts.stores()) {
             self.hosts.disk_time(node).stand_until(0);
             self.hosts.fill_disk(node, None);
         }
@@ -121,6 +124,13 @@ impl Nemesis {
                 faults::ALL.iter().for_each(|kind| kind.link(self, *from, *to));
             }
         }
+        for store in self.hosts.stores() {
+            let kinds = faults::ALL.iter().filter(|kind| kind.is_of_stores());
+            kinds.for_each(|kind| kind.node(self, store));
+            for caller in self.callers().into_iter().filter(|caller| *caller != store) {
+                faults::ALL.iter().for_each(|kind| kind.call(self, caller, store));
+            }
+        }
         faults::ALL.iter().for_each(|kind| kind.after(self));
     }
 
@@ -151,6 +161,24 @@ impl Cluster for Nemesis {
 
     fn nodes(&self) -> Vec<u8> {
         self.hosts.all()
+    }
+
+    fn stores(&self) -> Vec<u8> {
+        self.hosts.stores()
+    }
+
+    fn cut_off(&mut self, caller: u8, store: u8, cut: bool) {
+        let from = if caller >= GATEWAYS && !is_store(caller) {
+            gateway_ip(caller - GATEWAYS)
+        } else {
+            address(caller).ip()
+        };
+        self.hosts.cut_off(from, store, cut);
+    }
+
+    fn callers(&self) -> Vec<u8> {
+        let gateways = (0..self.hosts.options.data.gateways).map(|number| GATEWAYS + number);
+        self.hosts.all().into_iter().chain(self.hosts.stores()).chain(gateways).collect()
     }
 
     fn is_up(&self, node: u8) -> bool {

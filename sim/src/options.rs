@@ -1,5 +1,6 @@
 //! The options of a run, as printed with its result. `expand.rs` draws them from a seed.
 
+use crate::data::DataOptions;
 use crate::stream::Stream;
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{NodeLimits, SessionLimits};
@@ -54,6 +55,8 @@ pub struct Options {
     pub node: Values,
     /// Options of the workload.
     pub work: Work,
+    /// Options of the stores with data.
+    pub data: DataOptions,
 }
 
 /// A group of options, with its own random stream.
@@ -263,7 +266,8 @@ impl Options {
             requests: self.requests_max,
             history: self.watch_history,
             watch: self.watch_ahead,
-            watchers: self.watchers_max,
+            // One for the controllers of the node.
+            watchers: self.watchers_max + 1,
             batches: self.batches_max,
             inbox: 256,
         }

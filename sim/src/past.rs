@@ -1,11 +1,13 @@
 //! Judges what all clients saw, for linearizability: each history of the cluster by itself, from the records with which it
 //! began. What an earlier history committed may be lost in the next one, as far as it is not among those records.
 
+use crate::data::Book;
 use crate::event_log::{EventLog, lock};
 use crate::judge::{Era, Judge, own};
 use crate::outcome::Verdict;
 use crate::workload::{Asked, History};
 use cutover::core::invariant::Id;
+use cutover::core::invariant::history::registers;
 use cutover::core::invariant::history::{self, Answer, Invocation, Operation};
 use std::sync::{Arc, Mutex};
 
@@ -26,6 +28,33 @@ pub fn judge(
     let ends = eras.iter().skip(1).map(|era| era.began_ns).chain([u64::MAX]);
     for (era, end_ns) in eras.iter().zip(ends) {
         of_era(judge, event_log, &asked, era, end_ns)?;
+    }
+    Ok(())
+}
+
+/// Judges what the callers of gateways saw of each row.
+///
+/// # Errors
+/// A verdict with its reason, if it could not be judged to the end.
+pub fn judge_rows(
+    judge: &Arc<Mutex<Judge>>,
+    event_log: &EventLog,
+    book: &Book,
+) -> Result<(), (Verdict, String)> {
+    if !lock(judge).judges_data() {
+        event_log.count("client", "histories of rows not judged");
+        return Ok(());
+    }
+    let judged = book.judge();
+    match judged.verdict {
+        registers::Verdict::Linearizable => event_log.count("client", "histories of rows judged"),
+        registers::Verdict::NotLinearizable(failure) => {
+            let found = format!("{}: {}", failure.key, failure.found);
+            lock(judge).find(Id::Linearizable.entry().id, found, failure.against);
+        }
+        registers::Verdict::Unknown { key } => {
+            return Err((Verdict::Unknown, format!("the history of row {key} was not judged to its end")));
+        }
     }
     Ok(())
 }

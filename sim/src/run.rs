@@ -1,5 +1,6 @@
 //! One run: a cluster with clients, a phase with faults, and a phase without in which it must recover.
 
+use crate::data::{DataUsers, all_stores, machine_of};
 use crate::event_log::{EventLog, lock, now_ns};
 use crate::faults::End;
 use crate::heal;
@@ -17,7 +18,6 @@ use cutover::core::control_plane::{ControlPlaneState, Founder};
 use cutover::core::ids::{ClusterId, DirectoryId, Index, NodeId};
 use cutover::core::migration::Caps;
 use cutover::core::raft::Peer;
-use cutover_model::host::known_stores;
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
@@ -42,7 +42,7 @@ fn founder(options: &Options) -> Founder {
         voters: voters.collect(),
         caps,
         sessions: options.sessions(),
-        stores: known_stores(options.work.guarantees()),
+        stores: all_stores(options),
     }
 }
 
@@ -63,10 +63,15 @@ pub async fn run(options: Options, event_log: EventLog, lowering: bool) -> Outco
         hosts.add(node, true);
         hosts.boot(node);
     }
+    for store in (0..options.data.stores).map(machine_of) {
+        hosts.add(store, true);
+        hosts.boot(store);
+    }
     let (tasks, to_operator) = mpsc::channel(1);
     let mut nemesis = Nemesis::new(hosts.clone(), reports, tasks);
     let operator = machine(4, 1).spawn(Operator::new(hosts.clone(), to_operator).run());
     let users = Users::start(&hosts);
+    let data = DataUsers::start(&hosts);
     nemesis.run(Instant::now() + Duration::from_secs(options.faulty_s)).await;
     while hosts.is_lost() {
         sleep(Duration::from_millis(100)).await;
@@ -74,11 +79,12 @@ pub async fn run(options: Options, event_log: EventLog, lowering: bool) -> Outco
     operator.abort();
     hosts.retire_copies();
     let note = if lock(&judge).findings().is_empty() {
-        heal::heal(&hosts, &mut nemesis, &users).await
+        heal::heal(&hosts, &mut nemesis, &users, &data).await
     } else {
         Ok(())
     };
     users.stop();
+    data.stop();
     shut_down(&hosts).await;
     {
         let mut judge = lock(&judge);
@@ -86,6 +92,7 @@ pub async fn run(options: Options, event_log: EventLog, lowering: bool) -> Outco
         judge.timeouts_differ();
     }
     let note = note.and(past::judge(&judge, &event_log, users.history()));
+    let note = note.and(past::judge_rows(&judge, &event_log, &data.book));
     outcome(&judge, &event_log, note)
 }
 
@@ -99,7 +106,8 @@ async fn shut_down(hosts: &Hosts) {
         }
     }
     sleep(Duration::from_secs(3)).await;
-    for node in hosts.all() {
+    for node in hosts.all().into_iter().chain(hosts.stores()) {
+        hosts.pause(node, false);
         hosts.end(node, End::Process);
     }
     sleep(Duration::from_millis(10)).await;

@@ -200,7 +200,12 @@ impl NodeConfig {
             driver: DriverConfig { timing: file.timing, queues: file.queues },
             limits: file.limits,
             policy,
-            controllers: run.then_some(ControllersConfig { policy, deadline, calls_per_store }),
+            controllers: run.then_some(ControllersConfig {
+                policy,
+                deadline,
+                calls_per_store,
+                ..ControllersConfig::default()
+            }),
         })
     }
 

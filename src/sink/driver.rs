@@ -1,8 +1,9 @@
 //! Runs a [`Storage`] behind a bounded queue. What arrives while a group is committed is the next group.
 
 use super::storage::{Effect, Storage, StorageError};
-use crate::core::fence::{AppliedIds, Body, Chunk, Durable, Input, Request};
+use crate::core::fence::{AppliedIds, Body, Chunk, Durable, Fence, Input, Request};
 use crate::core::ids::{PartitionId, Placement};
+use core::time::Duration;
 use metrics::{counter, histogram};
 use std::sync::Arc;
 use thiserror::Error;
@@ -65,13 +66,60 @@ pub struct SinkHandle {
     kib_max: u32,
 }
 
+/// Performs groups of inputs, each durably before it returns. Called on a thread that may block.
+pub trait Groups: Send + 'static {
+    /// The placement of the store.
+    fn store(&self) -> Placement;
+
+    /// As [`Storage::perform`].
+    ///
+    /// # Errors
+    /// The error of the disk, also from then on.
+    fn perform(&mut self, inputs: &[(PartitionId, Input)]) -> Result<Vec<Vec<Effect>>, StorageError>;
+
+    /// As [`Storage::fence`].
+    fn fence(&self, partition: PartitionId) -> Option<&Fence>;
+
+    /// As [`Storage::close`].
+    ///
+    /// # Errors
+    /// An error of the file system.
+    fn close(self) -> Result<(), StorageError>;
+
+    /// The duration of the last group, for a simulator whose clock stops meanwhile. Zero on a real disk.
+    fn took(&mut self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+impl Groups for Storage {
+    fn store(&self) -> Placement {
+        self.identity().store
+    }
+
+    fn perform(&mut self, inputs: &[(PartitionId, Input)]) -> Result<Vec<Vec<Effect>>, StorageError> {
+        Self::perform(self, inputs)
+    }
+
+    fn fence(&self, partition: PartitionId) -> Option<&Fence> {
+        Self::fence(self, partition)
+    }
+
+    fn close(self) -> Result<(), StorageError> {
+        Self::close(self)
+    }
+}
+
 /// Starts a store. The task ends when it is stopped or no handle is left, and with the error of the disk. If the storage panics, so does the
 /// task: that is a defect, and whoever waits for the task has to end loudly.
-pub fn start(storage: Storage, limits: QueueLimits) -> (SinkHandle, JoinHandle<Result<(), StorageError>>) {
+pub fn start<G: Groups>(
+    storage: G,
+    limits: QueueLimits,
+) -> (SinkHandle, JoinHandle<Result<(), StorageError>>) {
     let (jobs, queue) = mpsc::channel(limits.inputs_max.max(1));
     let kib_max = limits.kib_max.max(1);
     let room = Arc::new(Semaphore::new(usize::try_from(kib_max).unwrap_or(usize::MAX)));
-    let handle = SinkHandle { store: storage.identity().store, jobs, room, kib_max };
+    let handle = SinkHandle { store: storage.store(), jobs, room, kib_max };
     (handle, tokio::spawn(run(storage, queue, limits.group_max.max(1))))
 }
 
@@ -145,9 +193,12 @@ fn kib(input: &Input) -> u32 {
     u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX)
 }
 
-#[cfg_attr(madsim, allow(deprecated, reason = "in a simulation it runs at once"))]
-async fn run(
-    mut storage: Storage,
+#[cfg_attr(
+    madsim,
+    allow(deprecated, reason = "in a simulation it runs at once, and `took` returns the duration")
+)]
+async fn run<G: Groups>(
+    mut storage: G,
     mut queue: mpsc::Receiver<Job>,
     group_max: usize,
 ) -> Result<(), StorageError> {
@@ -184,6 +235,10 @@ async fn run(
         });
         let (back, effects) = outcome(performed.await);
         storage = back;
+        let took = storage.took();
+        if !took.is_zero() {
+            tokio::time::sleep(took).await;
+        }
         histogram!("cutover_sink_group_seconds").record(began.elapsed());
         counter!("cutover_sink_groups_total").increment(1);
         match effects {

@@ -16,8 +16,6 @@
 pub mod access;
 pub mod driver;
 pub mod mover;
-#[cfg(not(madsim))]
 pub mod server;
-#[cfg(not(madsim))]
 pub mod sources;
 pub mod storage;

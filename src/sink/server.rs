@@ -3,7 +3,9 @@
 use super::access::SinkAccess;
 use super::driver::{NoAnswer, SinkHandle};
 use super::mover::Mover;
-use super::sources::{GrpcSources, MESSAGE_BYTES_MAX};
+use super::sources::GrpcSources;
+#[cfg(not(madsim))]
+use super::sources::MESSAGE_BYTES_MAX;
 use super::storage::{Effect, SinkIdentity};
 use crate::core::control_plane::{Address, StoreEndpoints, StoreIdentity, StoreKind};
 use crate::core::fence::{Claim, Enforcement, Input, Read, Reply, Request, Row};
@@ -54,6 +56,7 @@ impl SinkService {
     }
 
     /// The service as tonic serves it, with its bound of messages.
+    #[cfg(not(madsim))]
     #[must_use]
     pub fn into_server(self) -> sink_server::SinkServer<Self> {
         sink_server::SinkServer::new(self)

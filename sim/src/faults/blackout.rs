@@ -1,4 +1,4 @@
-//! Fault: all nodes lose power at once.
+//! Fault: all nodes and stores lose power at once.
 
 use super::crash::down;
 use super::injector::{Cluster, End, Injector};
@@ -23,7 +23,7 @@ impl Injector for Blackout {
             return;
         }
         cluster.count(self.name());
-        for node in cluster.nodes() {
+        for node in cluster.nodes().into_iter().chain(cluster.stores()) {
             if cluster.is_up(node) {
                 down(cluster, node, End::Power);
             }

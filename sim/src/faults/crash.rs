@@ -28,6 +28,10 @@ impl Injector for Crash {
         &[PPM]
     }
 
+    fn is_of_stores(&self) -> bool {
+        true
+    }
+
     fn node(&self, cluster: &mut dyn Cluster, node: u8) {
         let ppm = cluster.options().value(&PPM);
         if cluster.strikes(self.name(), node.into(), ppm) && cluster.is_up(node) {

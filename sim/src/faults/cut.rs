@@ -43,4 +43,21 @@ impl Injector for Cut {
             cut(cluster, from, to);
         }
     }
+
+    /// A caller does not reach a store for a while.
+    fn call(&self, cluster: &mut dyn Cluster, caller: u8, store: u8) {
+        let (ppm, scale_ms) = (cluster.options().value(&PPM), cluster.options().value(&SCALE_MS));
+        if cluster.strikes("cut-off", link(caller, store), ppm) {
+            cluster.count(self.name());
+            cluster.cut_off(caller, store, true);
+            cluster.lasts_for(
+                ("cut-off", caller, store),
+                "cutting",
+                scale_ms,
+                |cluster, (_, caller, store)| {
+                    cluster.cut_off(caller, store, false);
+                },
+            );
+        }
+    }
 }

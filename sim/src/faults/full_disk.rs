@@ -22,6 +22,10 @@ impl Injector for FullDisk {
         &[PPM, FULL_MS]
     }
 
+    fn is_of_stores(&self) -> bool {
+        true
+    }
+
     fn node(&self, cluster: &mut dyn Cluster, node: u8) {
         let (ppm, scale_ms) = (cluster.options().value(&PPM), cluster.options().value(&FULL_MS));
         let after = cluster.stream("filling", 0).below(40);

@@ -26,10 +26,18 @@ pub trait Injector: Sync {
     /// Called once per tick for each node.
     fn node(&self, _: &mut dyn Cluster, _node: u8) {}
 
+    /// Whether [`Injector::node`] is called for stores, too.
+    fn is_of_stores(&self) -> bool {
+        false
+    }
+
     /// Called once per tick for each directed link, after [`Injector::node`] for all nodes.
     fn link(&self, _: &mut dyn Cluster, _from: u8, _to: u8) {}
 
-    /// Called once per tick, after [`Injector::link`] for all links.
+    /// Called once per tick for each caller and each store that it may call, after [`Injector::link`] for all links.
+    fn call(&self, _: &mut dyn Cluster, _caller: u8, _store: u8) {}
+
+    /// Called once per tick, after [`Injector::call`] for all of them.
     fn after(&self, _: &mut dyn Cluster) {}
 
     /// Called for each message that a node sends. Returns its fate, if the fault strikes.
@@ -84,6 +92,12 @@ pub trait Cluster {
     fn count(&self, kind: &'static str);
     /// The nodes that have a machine, running or not.
     fn nodes(&self) -> Vec<u8>;
+    /// The machines of stores.
+    fn stores(&self) -> Vec<u8>;
+    /// Cuts a caller of stores off from one, or ends that. Callers are numbered.
+    fn cut_off(&mut self, caller: u8, store: u8, cut: bool);
+    /// The callers of stores: nodes, other stores, gateways.
+    fn callers(&self) -> Vec<u8>;
     /// Whether a node runs; also true for a paused node.
     fn is_up(&self, node: u8) -> bool;
     /// Whether a node believes to be the leader.

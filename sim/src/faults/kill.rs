@@ -17,6 +17,10 @@ impl Injector for Kill {
         &[PPM, DOWN_MS]
     }
 
+    fn is_of_stores(&self) -> bool {
+        true
+    }
+
     fn node(&self, cluster: &mut dyn Cluster, node: u8) {
         let ppm = cluster.options().value(&PPM);
         if cluster.strikes(self.name(), node.into(), ppm) && cluster.is_up(node) {

@@ -23,6 +23,10 @@ impl Injector for Pause {
         &[PPM, SCALE_MS]
     }
 
+    fn is_of_stores(&self) -> bool {
+        true
+    }
+
     fn node(&self, cluster: &mut dyn Cluster, node: u8) {
         let (ppm, scale_ms) = (cluster.options().value(&PPM), cluster.options().value(&SCALE_MS));
         let strikes = cluster.strikes(self.name(), node.into(), ppm);

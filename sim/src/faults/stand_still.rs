@@ -42,6 +42,10 @@ impl Injector for StandStill {
         &[PPM, ENDS_PC]
     }
 
+    fn is_of_stores(&self) -> bool {
+        true
+    }
+
     fn node(&self, cluster: &mut dyn Cluster, node: u8) {
         let ppm = cluster.aimed(node, cluster.options().value(&PPM));
         let (limit_ms, ends_pc) = (cluster.options().stall_ms(), cluster.options().value(&ENDS_PC));

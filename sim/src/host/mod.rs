@@ -3,7 +3,12 @@
 mod callers;
 mod refound;
 mod start;
+mod store_disk;
+mod store_front;
+mod store_start;
+mod stores;
 
+use crate::data::is_store;
 use crate::disk::Disk;
 use crate::disk_time::DiskTime;
 use crate::ended::Ended;
@@ -21,20 +26,25 @@ use cutover::core::ids::{DirectoryId, HistoryId, NodeId};
 use cutover::core::raft::Peer;
 use cutover::node::driver::Handle;
 use cutover::node::server::{Introducer, Introduction, SharedAccess};
+use cutover::sink::driver::SinkHandle;
 use start::Start;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use store_start::StartStore;
 use tokio::sync::mpsc;
 
 /// The first history of the log in every run. Each restore and each recovery begins the next one.
 pub const HISTORY: HistoryId = HistoryId(1);
 const PORT: u16 = 7000;
 
-/// The address of a node's client interface.
+/// The address of a node's client interface, or of a store.
 #[must_use]
 pub fn address(node: u8) -> SocketAddr {
+    if is_store(node) {
+        return crate::data::address(node);
+    }
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, node)), PORT)
 }
 
@@ -66,6 +76,8 @@ struct Up {
     alive: Arc<AtomicBool>,
     handle: Option<Handle>,
     access: SharedAccess,
+    /// Of a store.
+    sink: Option<SinkHandle>,
     /// Whether it was told to stop.
     stopping: bool,
 }
@@ -106,6 +118,8 @@ pub struct Hosts {
     /// Receives a report when a node ends by itself.
     pub ended: mpsc::UnboundedSender<Ended>,
     hosts: Arc<Mutex<BTreeMap<u8, Host>>>,
+    /// Machines that do not reach a store.
+    cuts: Arc<Mutex<BTreeSet<(IpAddr, u8)>>>,
 }
 
 impl Hosts {
@@ -121,13 +135,16 @@ impl Hosts {
     ) -> Self {
         let (calm, lost, lull, hosts) =
             (Arc::default(), Arc::default(), ReadPause::default(), Arc::default());
-        Self { options, event_log, judge, network, founder, calm, lost, lull, ended, hosts }
+        let cuts = Arc::default();
+        Self { options, event_log, judge, network, founder, calm, lost, lull, ended, hosts, cuts }
     }
 
     /// Creates the machine of a node, without starting it. `founded`: its disk holds the founding configuration;
     /// otherwise it is empty.
     pub fn add(&self, node: u8, founded: bool) {
-        self.network.add(node);
+        if !is_store(node) {
+            self.network.add(node);
+        }
         let machine = madsim::runtime::Handle::current()
             .create_node()
             .name(format!("n{node}"))
@@ -151,7 +168,11 @@ impl Hosts {
     /// The numbers of all nodes that have a machine. Copies are not among them.
     #[must_use]
     pub fn all(&self) -> Vec<u8> {
-        lock(&self.hosts).keys().copied().filter(|machine| member_of(*machine) == *machine).collect()
+        lock(&self.hosts)
+            .keys()
+            .copied()
+            .filter(|machine| member_of(*machine) == *machine && !is_store(*machine))
+            .collect()
     }
 
     /// Whether a node runs; also true for a paused node.
@@ -232,7 +253,7 @@ impl Hosts {
 
     /// Starts a node that is down.
     pub fn boot(&self, node: u8) {
-        if self.is_lost() {
+        if self.is_lost() && !is_store(node) {
             return;
         }
         let mut hosts = lock(&self.hosts);
@@ -250,6 +271,7 @@ impl Hosts {
             alive: Arc::clone(&alive),
             handle: None,
             access: SharedAccess::from(access(true)),
+            sink: None,
             stopping: false,
         });
         let me = Peer { node: NodeId(member_of(node)), directory: host.directory };
@@ -258,6 +280,13 @@ impl Hosts {
         let machine = simulator.get_node(host.machine);
         drop(hosts);
         self.event_log.note("n", node.into(), "boots", &[boot, me.directory.0], String::new);
+        if is_store(node) {
+            let start = StartStore { hosts: self.clone(), machine: node, boot, disk, disk_time, alive };
+            if let Some(machine) = machine {
+                machine.spawn(start.run());
+            }
+            return;
+        }
         let start = Start { hosts: self.clone(), machine: node, me, founded, boot, disk, disk_time, alive };
         if let Some(machine) = machine {
             machine.spawn(start.run());
@@ -286,9 +315,11 @@ impl Hosts {
         }
         simulator.kill(host.machine);
         drop(hosts);
-        self.network.plug(node, None);
         self.event_log.note("n", node.into(), "ends", &[end as u64, torn], String::new);
-        lock(&self.judge).died(node);
+        if !is_store(node) {
+            self.network.plug(node, None);
+            lock(&self.judge).died(node);
+        }
     }
 
     /// Pauses a node's process, or lets it continue.

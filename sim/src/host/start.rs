@@ -3,6 +3,7 @@
 
 use super::callers::{Claimed, access};
 use super::{Hosts, address};
+use crate::data::controllers;
 use crate::disk::Disk;
 use crate::disk_time::DiskTime;
 use crate::ended::{Ended, NO_ROOM};
@@ -19,10 +20,11 @@ use cutover::core::control_plane::{
 };
 use cutover::core::migration::Policy;
 use cutover::core::raft::{Config, Durable, Peer};
-use cutover::node::driver::{Clock as _, DriverConfig, Environment, Recorder, RecorderError};
+use cutover::node::controllers as production;
+use cutover::node::driver::{Clock, DriverConfig, Environment, Recorder, RecorderError};
 use cutover::node::proto::v1::{
     cluster_server::ClusterServer, migrations_server::MigrationsServer, placements_server::PlacementsServer,
-    sessions_server::SessionsServer,
+    sessions_server::SessionsServer, stores_server::StoresServer,
 };
 use cutover::node::server::{self, Parts, QuotaLimits, RemovalNotice, StreamTimeouts};
 use cutover::node::store::{Store, StoreIdentity};
@@ -88,7 +90,17 @@ impl Start {
         if let Some(up) = lock(&hosts.hosts).get_mut(&node).and_then(|host| host.up.as_mut()) {
             up.handle = Some(running.handle.clone());
         }
-        let service = running.service.with(
+        let data = &hosts.options.data;
+        let mut board = None;
+        if data.stores > 0 {
+            let (stores, config) = controllers(data);
+            let which = u64::from(node) << 32 | boot;
+            let clock: Box<dyn Clock> = Box::new(Rate::of(&hosts.options, node));
+            let chance = generator(hosts.options.seed, "controllers", which);
+            let shown = board.insert(production::Board::default()).clone();
+            production::start(running.handle.clone(), stores, config, shown, (clock, chance));
+        }
+        let service = running.service.showing(board).with(
             StreamTimeouts::default(),
             QuotaLimits { all: hosts.options.watches_max, reserved: 0, each: hosts.options.watches_each },
             RemovalNotice::default(),
@@ -106,6 +118,7 @@ impl Start {
             calm: Arc::clone(&hosts.calm),
         };
         let services = Server::builder()
+            .add_service(StoresServer::new(service.clone()))
             .add_service(PlacementsServer::new(service))
             .add_service(MigrationsServer::new(front.clone()))
             .add_service(SessionsServer::new(front.clone()))

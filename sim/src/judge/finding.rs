@@ -51,6 +51,10 @@ pub mod own {
     pub const WATCHER: &str = "watch.agrees-with-its-reference";
     /// A node writes, holds back and sends what its disk's reference does, and starts from what the reference says a crash leaves.
     pub const DISK: &str = Id::DiskAgrees.entry().id;
-    /// A node stops only because its disk failed, or because it was told to.
+    /// A store with data does what the machines of its partitions do, given the same inputs.
+    pub const STORE: &str = "sink.agrees-with-its-machines";
+    /// When nothing fails, a move blocks writes for no longer than its budget.
+    pub const BLOCKS: &str = "move.blocks-within-its-budget";
+    /// A node or a store stops only because its disk failed, or because it was told to.
     pub const STOP: &str = "node.keeps-running";
 }

@@ -10,6 +10,8 @@ mod disk;
 mod era;
 mod finding;
 mod reads;
+mod shadow;
+mod stores;
 mod tickets;
 mod timers;
 mod twin;
@@ -69,6 +71,8 @@ pub struct Judge {
     past: Vec<Era>,
     findings: Vec<Finding>,
     twins: Twins,
+    /// What is known of stores with data.
+    stores: stores::Stores,
     /// What clients were told is not done and never will be.
     not_done: Vec<(String, tickets::Request)>,
     /// The election timeouts that have ended, in thousandths of their range.
@@ -102,6 +106,7 @@ impl Judge {
             past: Vec::new(),
             findings: Vec::new(),
             twins: Twins::default(),
+            stores: stores::Stores::default(),
             not_done: Vec::new(),
             timeouts: Vec::new(),
             orders: BTreeMap::new(),
@@ -346,8 +351,12 @@ impl Judge {
                 self.event_log.count("mark", mark.text());
             }
             if let Output::Applied { at, entry, effect } = output {
+                let (through, before) = (self.now.table.through(), self.before_entry(entry));
                 if let Some((found, against)) = self.now.table.applied(at.index, entry, effect) {
                     self.find(own::HISTORY, found, against);
+                }
+                if self.now.table.through() > through {
+                    self.decided(entry, effect, before.as_ref());
                 }
                 self.judge_entry(node, at.index, entry, effect);
             }

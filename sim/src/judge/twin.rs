@@ -89,6 +89,13 @@ impl Judge {
     /// promised any more; what each process does for itself still is.
     #[must_use]
     pub fn is_judged(&self, id: &str) -> bool {
-        !self.twins.both || [own::TWINS, own::DURABLE, own::LOWERING, own::PANIC].contains(&id)
+        !self.twins.both || [own::TWINS, own::DURABLE, own::LOWERING, own::PANIC, own::STORE].contains(&id)
+    }
+
+    /// Whether what stores and gateways do is judged. A restored log may have lost a flip, and the writes of two that were both answered
+    /// may contradict each other.
+    #[must_use]
+    pub fn judges_data(&self) -> bool {
+        !self.twins.both && self.past.is_empty()
     }
 }

@@ -1,22 +1,33 @@
 //! Stores that are asked by gRPC.
 
 use super::{Call, CopySize, Stores};
-use crate::core::control_plane::{Address, Store};
+use crate::core::control_plane::{Address, Store, StoreIdentity};
 use crate::core::fence::{Claim, Reply, Request, Stored};
 use crate::core::ids::{PartitionId, Placement, Position};
 use crate::node::proto::sink::{SinkCall, refused};
 use crate::node::proto::v1::{self, sink_client::SinkClient};
 use crate::node::proto::{Malformed, reasons};
+#[cfg(not(madsim))]
 use crate::node::tls::{Expected, Security, channel};
+use core::future::Future;
+use core::pin::Pin;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+#[cfg(not(madsim))]
+use std::sync::Arc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tonic::transport::Channel;
 use tonic::{Response, Status};
+
+/// A connection being opened. The error is the message.
+pub type Connecting = Pin<Box<dyn Future<Output = Result<Channel, String>> + Send>>;
+
+/// How a connection to a store is made: to one of its endpoints, and to nobody but who the log says it is.
+pub type Connect = dyn Fn(Address, StoreIdentity) -> Connecting + Send + Sync;
 
 /// Stores with certificates, or without on ports of one machine. Of a store that has a certificate, only the identity that the log has is
 /// spoken to: so its answers are its fence's statements.
 pub struct GrpcStores {
-    security: Security,
+    connect: Box<Connect>,
     known: Mutex<BTreeMap<Placement, Known>>,
 }
 
@@ -29,9 +40,27 @@ struct Known {
 
 impl GrpcStores {
     /// Has no connection yet.
+    #[cfg(not(madsim))]
     #[must_use]
     pub fn new(security: Security) -> Self {
-        Self { security, known: Mutex::default() }
+        Self::connecting(Box::new(move |address, named| {
+            let security = security.clone();
+            let expected: Expected = Arc::new(move |found| {
+                if named.is_of(found) {
+                    return Ok(());
+                }
+                Err(format!("the certificate there is of {found}, expected that of {named}"))
+            });
+            Box::pin(async move {
+                channel(&address, &security, &expected).await.map_err(|error| error.to_string())
+            })
+        }))
+    }
+
+    /// Connects like this, and has no connection yet.
+    #[must_use]
+    pub fn connecting(connect: Box<Connect>) -> Self {
+        Self { connect, known: Mutex::default() }
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<Placement, Known>> {
@@ -63,14 +92,7 @@ impl GrpcStores {
             Ok(channel) => return Ok(channel),
             Err(address) => address.ok_or_else(|| format!("{number} has no endpoint"))?,
         };
-        let named = store.facts.identity.clone();
-        let expected: Expected = Arc::new(move |found| {
-            if named.is_of(found) {
-                return Ok(());
-            }
-            Err(format!("the certificate there is of {found}, expected that of {named}"))
-        });
-        let channel = channel(&address, &self.security, &expected).await;
+        let channel = (self.connect)(address.clone(), store.facts.identity.clone()).await;
         let channel = channel.map_err(|error| format!("{address}: {error}"))?;
         if let Some(known) = self.known().get_mut(&number).filter(|known| known.store == *store) {
             known.channel = Some(channel.clone());

@@ -14,14 +14,12 @@
 
 mod board;
 mod duties;
-#[cfg(not(madsim))]
 mod grpc;
 mod run;
 mod timers;
 
 pub use board::{Board, Finished, Progress};
-#[cfg(not(madsim))]
-pub use grpc::GrpcStores;
+pub use grpc::{Connect, Connecting, GrpcStores};
 pub use run::start;
 
 use crate::core::control_plane::{Store, StoreEndpoints};
@@ -40,11 +38,18 @@ pub struct ControllersConfig {
     pub deadline: Duration,
     /// Most calls under way to one store. What exceeds it is asked when its partition's retry timer fires.
     pub calls_per_store: usize,
+    /// The partitions that they drive: all of them, unless somebody else makes the statements of stores.
+    pub drives: fn(PartitionId) -> bool,
 }
 
 impl Default for ControllersConfig {
     fn default() -> Self {
-        Self { policy: Policy::PRODUCTION, deadline: Duration::from_secs(2), calls_per_store: 64 }
+        Self {
+            policy: Policy::PRODUCTION,
+            deadline: Duration::from_secs(2),
+            calls_per_store: 64,
+            drives: |_| true,
+        }
     }
 }
 

@@ -211,7 +211,8 @@ impl<S: Stores> Controllers<S> {
         let state = view.state();
         let record = state.table().record(partition);
         self.board.saw(record, partition, Instant::now());
-        let Some(record) = record.filter(|record| !record.is_settled()) else {
+        let drives = self.config.drives;
+        let Some(record) = record.filter(|record| drives(partition) && !record.is_settled()) else {
             if self.driven.remove(&partition).is_some() {
                 self.timers.stop(partition);
                 self.count();

@@ -1,0 +1,44 @@
+//! The machines of stores with data, and who does not reach them.
+
+use super::Hosts;
+use crate::data::is_store;
+use crate::event_log::lock;
+use cutover::sink::driver::SinkHandle;
+use std::net::IpAddr;
+
+impl Hosts {
+    /// The numbers of the machines of all stores.
+    #[must_use]
+    pub fn stores(&self) -> Vec<u8> {
+        lock(&self.hosts).keys().copied().filter(|machine| is_store(*machine)).collect()
+    }
+
+    /// The store on a machine, if it runs.
+    #[must_use]
+    pub fn sink(&self, machine: u8) -> Option<SinkHandle> {
+        lock(&self.hosts).get(&machine)?.up.as_ref()?.sink.clone()
+    }
+
+    /// Call when a store serves.
+    pub fn serves(&self, machine: u8, sink: &SinkHandle) {
+        if let Some(up) = lock(&self.hosts).get_mut(&machine).and_then(|host| host.up.as_mut()) {
+            up.sink = Some(sink.clone());
+        }
+    }
+
+    /// Cuts a machine off from a store, or ends that. Requests that have arrived are answered.
+    pub fn cut_off(&self, from: IpAddr, store: u8, cut: bool) {
+        let mut cuts = lock(&self.cuts);
+        if cut {
+            cuts.insert((from, store));
+        } else {
+            cuts.remove(&(from, store));
+        }
+    }
+
+    /// Whether a machine is cut off from a store.
+    #[must_use]
+    pub fn is_cut_off(&self, from: IpAddr, store: u8) -> bool {
+        lock(&self.cuts).contains(&(from, store))
+    }
+}
