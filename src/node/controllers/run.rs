@@ -25,7 +25,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 const ORDERS: Duration = Duration::from_millis(100);
 /// How often stores are asked how much of a moving partition they have.
 const SIZES: Duration = Duration::from_millis(500);
-/// Most proposals under way.
+/// Most proposals under way: of controllers, and as many by orders.
 const PROPOSALS_MAX: usize = 256;
 /// Most results that wait. A call whose result has no room waits for it, and counts as under way.
 const DONE_MAX: usize = 256;
@@ -315,7 +315,7 @@ impl<S: Stores> Controllers<S> {
     }
 
     fn order(&mut self, entry: ControlPlaneEntry) {
-        if self.proposals >= PROPOSALS_MAX || !self.ordered.insert(entry.clone()) {
+        if self.ordered.len() >= PROPOSALS_MAX || !self.ordered.insert(entry.clone()) {
             return;
         }
         let (handle, done) = (self.handle.clone(), self.done.clone());

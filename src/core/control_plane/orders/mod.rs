@@ -86,6 +86,12 @@ impl Orders {
         self.retirements.iter().flat_map(|(partition, all)| all.iter().map(|one| (*partition, *one)))
     }
 
+    /// The copies of a partition that are to be dropped by themselves.
+    #[must_use]
+    pub fn retirements_of(&self, partition: PartitionId) -> &[Retirement] {
+        self.retirements.get(&partition).map_or(&[], Vec::as_slice)
+    }
+
     /// Why the last move of a partition was aborted; `None` if it was not, or if another one has begun since.
     #[must_use]
     pub fn aborted(&self, partition: PartitionId) -> Option<&Aborted> {

@@ -3,7 +3,7 @@
 use super::deadline::Deadline;
 use super::errors::{from_outcome, malformed};
 use super::placements::partition_of;
-use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState, Drain, OrderChange};
+use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState, Drain, OrderChange, Retirement};
 use crate::core::ids::{PartitionId, Placement};
 use crate::core::migration::{PartitionRecord, Policy};
 use crate::node::controllers::{Board, CopySize, Finished, Progress};
@@ -53,15 +53,13 @@ fn moved(state: &ControlPlaneState, record: &PartitionRecord, policy: Policy) ->
         text: aborted.why.to_string(),
         epoch: aborted.epoch.0,
     });
-    let retirements = orders
-        .retirements()
-        .filter(|(of, _)| *of == partition)
-        .map(|(_, one)| v1::Retirement { placement: one.placement.0, copy: one.copy.0, at_s: one.at_s });
+    let retirement =
+        |one: &Retirement| v1::Retirement { placement: one.placement.0, copy: one.copy.0, at_s: one.at_s };
     v1::Move {
         record: Some(v1::Record::of(record, state.directory().name(partition))),
         order: orders.order_of(record).map(Into::into),
         aborted,
-        retirements: retirements.collect(),
+        retirements: orders.retirements_of(partition).iter().map(retirement).collect(),
         blocked_budget_ms: orders.policy_of(record, policy).blocked_budget_ms,
         progress: None,
         finished: None,
