@@ -1,10 +1,12 @@
 //! A store is emptied by one command, while leaders are killed.
 
-use super::harness::until;
+use super::harness::{BINARY, until};
 use super::made::Cluster;
 use super::sink_process::Store;
 use cutover::core::ids::Placement;
 use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How many of the partitions are at each place and do not move.
@@ -125,4 +127,43 @@ fn an_order_that_does_not_fit_says_why() {
     let shown = cluster.ctl(&["get", "acme"]).ok();
     assert!(shown.contains("was aborted: an operator asked for it"), "{shown}");
     cluster.ctl(&["cutover", "acme"]).fails(1, &["was aborted, an operator asked for it"]);
+}
+
+/// Ctrl-C leaves a move under way and says how to come back, also while the control plane does not answer.
+#[test]
+fn an_operator_may_leave_at_any_moment() {
+    let cluster = Cluster::of(1, true).found();
+    let _stores = (Store::serving(&cluster, "eu-1", ""), Store::serving(&cluster, "us-1", ""));
+    cluster.ctl(&["create", "acme", "--at", "eu-1"]).ok();
+    cluster.ctl(&["open", "acme", "--reported"]).ok();
+    let mut follows = Command::new(BINARY);
+    follows.arg("ctl").args(cluster.endpoints()).args([
+        "--deadline",
+        "60",
+        "migrate",
+        "acme",
+        "--to",
+        "us-1",
+    ]);
+    let mut follows = follows.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    until("the move has begun", || cluster.ctl(&["list"]).out.contains("Draining").then_some(()));
+    // It looks five times a second: by now it waits for an answer.
+    cluster.nodes[0].signal("-STOP");
+    std::thread::sleep(Duration::from_secs(1));
+    let asked = Command::new("kill").args(["-INT", &follows.id().to_string()]).status().unwrap();
+    assert!(asked.success());
+    let began = Instant::now();
+    let ended = until("it ends", || {
+        let ended = follows.try_wait().unwrap();
+        if ended.is_none() && began.elapsed() > Duration::from_secs(20) {
+            follows.kill().unwrap();
+        }
+        ended
+    });
+    cluster.nodes[0].signal("-CONT");
+    let mut told = String::new();
+    follows.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    assert_eq!(ended.code(), Some(2), "{told}");
+    assert!(told.contains("acme goes on without you; `cutover ctl moves`"), "{told}");
+    assert!(cluster.ctl(&["list"]).ok().contains("Draining"), "the move goes on");
 }

@@ -53,6 +53,21 @@ impl Stores for Mute {
     }
 }
 
+/// Writes cannot be taken, and the log knows where the source's end.
+fn is_blocked(record: &PartitionRecord) -> bool {
+    record.placed.is_some_and(|placed| placed.cutover.is_some_and(|facts| facts.watermark.is_some()))
+}
+
+/// A partition with rows moves, up to where its writes are blocked.
+async fn begins_to_block(node: &Node, near: &Near) {
+    node.create(1).await;
+    for serial in 1..=100 {
+        near.applied(A, 1, write(serial, node.token(1))).await;
+    }
+    node.begin(1, B).await;
+    node.until(1, "writes are blocked", is_blocked).await;
+}
+
 /// The target says no more that it has caught up, while writes are blocked: the move is aborted within the budget, the source takes
 /// writes again, and the log says why.
 #[tokio::test(flavor = "multi_thread")]
@@ -63,15 +78,7 @@ async fn a_target_that_falls_silent_blocks_writes_for_no_longer_than_the_budget(
     let policy = Policy { blocked_budget_ms: 400, lag_writes_max: Some(64), ..PATIENT.policy };
     let config = ControllersConfig { policy, deadline: Duration::from_millis(50), ..PATIENT };
     let _controllers = node.controllers(mute.clone(), config);
-    node.create(1).await;
-    for serial in 1..=100 {
-        near.applied(A, 1, write(serial, node.token(1))).await;
-    }
-    node.begin(1, B).await;
-    node.until(1, "writes are blocked", |record| {
-        record.placed.is_some_and(|placed| placed.cutover.is_some_and(|facts| facts.watermark.is_some()))
-    })
-    .await;
+    begins_to_block(&node, &near).await;
     node.until(1, "the move is aborted", |record| {
         record.placed.unwrap().state == PartitionState::Active(A) && record.is_settled()
     })
@@ -93,17 +100,9 @@ async fn a_controller_that_takes_over_a_block_of_writes_ends_it() {
     let node = Node::new().await;
     let config = ControllersConfig { deadline: Duration::from_millis(50), ..PATIENT };
     let first = node.controllers(mute.clone(), config);
-    node.create(1).await;
-    for serial in 1..=100 {
-        near.applied(A, 1, write(serial, node.token(1))).await;
-    }
-    node.begin(1, B).await;
-    let blocked = |record: &PartitionRecord| {
-        record.placed.is_some_and(|placed| placed.cutover.is_some_and(|facts| facts.watermark.is_some()))
-    };
-    node.until(1, "writes are blocked", blocked).await;
+    begins_to_block(&node, &near).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
-    assert!(blocked(&node.record(1).unwrap()), "the budget of a minute is not over");
+    assert!(is_blocked(&node.record(1).unwrap()), "the budget of a minute is not over");
     first.abort();
     let _ended = first.await;
     let _second = node.controllers(mute, config);
@@ -123,15 +122,7 @@ async fn without_a_watch_what_begins_is_seen() {
     let node = Node::with(DriverConfig { queues, ..DriverConfig::default() }).await;
     let config = ControllersConfig { deadline: Duration::from_millis(50), ..PATIENT };
     let _controllers = node.controllers(mute, config);
-    node.create(1).await;
-    for serial in 1..=100 {
-        near.applied(A, 1, write(serial, node.token(1))).await;
-    }
-    node.begin(1, B).await;
-    node.until(1, "writes are blocked", |record| {
-        record.placed.is_some_and(|placed| placed.cutover.is_some_and(|facts| facts.watermark.is_some()))
-    })
-    .await;
+    begins_to_block(&node, &near).await;
     node.create(2).await;
 }
 

@@ -3,16 +3,19 @@
 use super::moving::{HEAD, how_far, is_near, machine, next_step, phase, row};
 use super::print::{Out, name, placement};
 use crate::cli::connect::failed;
+use crate::cli::process::signals;
 use crate::cli::{Failed, exit};
 use crate::client::{Client, ClientError};
 use crate::core::ids::{PartitionId, Placement};
 use crate::node::proto::{PartitionSelector, v1};
 use bytesize::ByteSize;
+use core::future::Future;
 use core::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::io::{IsTerminal as _, stderr};
 use std::time::Instant;
+use tokio::time::sleep;
 
 /// How often a move is looked at.
 const LOOK: Duration = Duration::from_millis(200);
@@ -132,6 +135,16 @@ pub(super) async fn follow(
     migration: u64,
     until: Until,
 ) -> Result<(), Failed> {
+    attended(&name(record), followed(client, out, record, migration, until)).await
+}
+
+async fn followed(
+    client: &Client,
+    out: &Out,
+    record: &v1::Record,
+    migration: u64,
+    until: Until,
+) -> Result<(), Failed> {
     let (number, of, began) = (PartitionId(record.partition), name(record), Instant::now());
     let to =
         |one: &v1::Move| one.record.as_ref().and_then(|record| record.placed.as_ref()?.to).map(placement);
@@ -146,7 +159,7 @@ pub(super) async fn follow(
                     "away",
                     format!("{of}: the control plane does not answer, the move goes on when it does: {why}"),
                 );
-                pause(&of).await?;
+                sleep(LOOK).await;
                 continue;
             }
             Err(error) => return Err(failed(&error)),
@@ -185,7 +198,7 @@ pub(super) async fn follow(
             return Ok(());
         }
         last = one;
-        pause(&of).await?;
+        sleep(LOOK).await;
     }
 }
 
@@ -193,14 +206,15 @@ fn gone(of: &str) -> Failed {
     Failed::new(exit::REFUSED, format!("{of} is gone"))
 }
 
-/// Waits a moment, unless the operator leaves.
-async fn pause(of: &str) -> Result<(), Failed> {
+/// Follows something, unless the operator leaves: at any moment, also while nobody answers. What is followed goes on.
+async fn attended(of: &str, follows: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
     tokio::select! {
-        () = tokio::time::sleep(LOOK) => Ok(()),
-        _ = tokio::signal::ctrl_c() => {
-            let back = format!("{of} goes on without you; `cutover ctl moves` shows how far it is, `cutover ctl abort` ends it");
+        biased;
+        () = signals() => {
+            let back = format!("{of} goes on without you; `cutover ctl moves` shows how far it is, `cutover ctl abort` ends a move");
             Err(Failed::new(exit::INDETERMINATE, back))
         }
+        ended = follows => ended,
     }
 }
 
@@ -252,8 +266,11 @@ fn ended(
 
 /// Follows a drain until the store owns no partition. Ctrl-C leaves it under way.
 pub(super) async fn drained(client: &Client, out: &Out, from: Placement) -> Result<(), Failed> {
+    attended(&format!("the drain of {from}"), empties(client, out, from)).await
+}
+
+async fn empties(client: &Client, out: &Out, from: Placement) -> Result<(), Failed> {
     let (mut shown, began, mut warned) = (Shown::new(), Instant::now(), false);
-    let of = format!("the drain of {from}");
     loop {
         match all(client).await {
             Ok(now) => {
@@ -288,6 +305,6 @@ pub(super) async fn drained(client: &Client, out: &Out, from: Placement) -> Resu
             }
             Err(error) => return Err(failed(&error)),
         }
-        pause(&of).await?;
+        sleep(LOOK).await;
     }
 }
