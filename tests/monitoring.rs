@@ -1,5 +1,11 @@
 //! The dashboard and the alert rules name metrics that the programs have, and reasons that aborts have.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test reads the pages and sources it compares, and says what it expects by stopping"
+)]
+
 use cutover::core::migration::AbortReason;
 use std::collections::BTreeSet;
 use std::fs;
