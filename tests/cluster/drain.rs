@@ -167,3 +167,34 @@ fn an_operator_may_leave_at_any_moment() {
     assert!(told.contains("acme goes on without you; `cutover ctl moves`"), "{told}");
     assert!(cluster.ctl(&["list"]).ok().contains("Draining"), "the move goes on");
 }
+
+/// A drain that does not go on says which partitions wait, and for what.
+#[test]
+fn a_drain_that_waits_says_why() {
+    let cluster = Cluster::of(1, true).found();
+    let _stores = (Store::serving(&cluster, "eu-1", ""), Store::serving(&cluster, "us-1", ""));
+    for name in ["a", "b", "c", "d", "e"] {
+        cluster.ctl(&["create", name, "--at", "eu-1"]).ok();
+        if name != "a" {
+            cluster.ctl(&["open", name, "--reported"]).ok();
+        }
+    }
+    // As many as may move at a store at a time.
+    for name in ["b", "c"] {
+        cluster.ctl(&["begin", name, "--to", "us-1"]).ok();
+    }
+    cluster.ctl(&["migrate", "--all-from", "eu-1", "--to", "us-1", "--detach"]).ok();
+    let said = cluster.ctl(&["moves"]).ok();
+    assert!(said.contains("is drained to") && said.contains("5 partitions are left"), "{said}");
+    assert!(said.contains("a waits: its store has not stated that it is prepared"), "{said}");
+    assert!(said.contains("d and 1 more wait: "), "{said}");
+    let lines = cluster.ctl(&["--format", "json", "moves"]).ok();
+    let drain = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let drain = drain.into_iter().find(|line| line["type"] == "drain").unwrap();
+    let waits: Vec<u64> =
+        drain["waits"].as_array().unwrap().iter().map(|wait| wait["partitions"].as_u64().unwrap()).collect();
+    assert_eq!(waits.iter().sum::<u64>(), 3, "{drain}");
+    cluster.ctl(&["abort", "b"]).ok();
+    let said = cluster.ctl(&["moves"]).ok();
+    assert!(said.contains("its last move was aborted, and begins again: "), "{said}");
+}

@@ -81,12 +81,28 @@ pub(super) async fn list(client: &Client, out: &Out) -> Result<(), Failed> {
     for drain in &now.drains {
         let (from, to, left) = (placement(drain.from), placement(drain.to), drain.left);
         out.result(
-            || format!("{from} is drained to {to}: {left} partitions are left (to end it: ctl migrate --all-from {from} --stop)"),
-            || json!({ "type": "drain", "from": from, "to": to, "left": left }),
+            || {
+                let lines = drain.waits.iter().map(|wait| format!("\n  {}", waiting(wait)));
+                let head = format!("{from} is drained to {to}: {left} partitions are left (to end it: ctl migrate --all-from {from} --stop)");
+                core::iter::once(head).chain(lines).collect::<String>()
+            },
+            || {
+                let waits: Vec<_> = drain.waits.iter().map(|wait| json!({ "why": wait.why, "partitions": wait.partitions, "first": wait.first })).collect();
+                json!({ "type": "drain", "from": from, "to": to, "left": left, "waits": waits })
+            },
         );
     }
     warn(&now);
     Ok(())
+}
+
+/// Why partitions of a drain wait, as a line.
+fn waiting(wait: &v1::DrainWait) -> String {
+    let v1::DrainWait { why, partitions, first } = wait;
+    match partitions.saturating_sub(1) {
+        0 => format!("{first} waits: {why}"),
+        others => format!("{first} and {others} more wait: {why}"),
+    }
 }
 
 /// What is shown while something is waited for: one line that changes, or a line now and then.
@@ -298,7 +314,10 @@ async fn empties(client: &Client, out: &Out, from: Placement) -> Result<(), Fail
                         .is_some_and(|placed| placed.from == from.0 && placed.to.is_some())
                 });
                 let line = format!("{from}: {} partitions left, {} under way", drain.left, moving.count());
-                shown.say("drain", line);
+                // The first reason is enough for a line; `ctl moves` has all.
+                let waits =
+                    drain.waits.first().map(|wait| format!("; {}", waiting(wait))).unwrap_or_default();
+                shown.say("drain", format!("{line}{waits}"));
             }
             Err(ClientError::Unreachable(why) | ClientError::NoLeader(why) | ClientError::Busy(why)) => {
                 shown.say("away", format!("the control plane does not answer: {why}"));

@@ -1,5 +1,6 @@
 //! The cluster of a demo: three nodes that run controllers, two stores, and gateways, each a process of its own.
 
+use super::memory::{Kind, Memory};
 use super::part::{Part, program};
 use super::ports::Ports;
 use crate::cli::{Failed, exit};
@@ -205,6 +206,20 @@ impl Cluster {
     /// The error of a process that has ended by itself.
     pub(super) fn check(&self) -> Result<(), Failed> {
         self.parts().iter_mut().try_for_each(Part::check)
+    }
+
+    /// Notes how much memory each process has resident.
+    pub(super) fn look(&self, memory: &Memory) {
+        for (number, part) in self.parts().iter().enumerate() {
+            let kind = match number {
+                0..NODES => Kind::Node,
+                _ if number < NODES + STORES.len() => Kind::Store,
+                _ => Kind::Gateway,
+            };
+            if let Some(process) = part.process() {
+                memory.look(kind, process);
+            }
+        }
     }
 
     /// Starts the load.

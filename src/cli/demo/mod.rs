@@ -7,6 +7,7 @@ mod cluster;
 mod event;
 mod gateway;
 mod history;
+mod memory;
 mod moves;
 mod page;
 mod part;
@@ -23,6 +24,7 @@ pub use part::Role;
 pub(super) use part::run as run_part;
 
 use super::{Failed, Format, exit};
+use crate::core::fence::VALUE_BYTES_MAX;
 use crate::node::store::draw_id;
 use cutover_report::Console;
 use place::Place;
@@ -55,9 +57,12 @@ const CODES: &[(u8, &str)] = &[
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::help_of_verb(CODES)))]
 pub struct Args {
-    /// Rows of the partition before the load begins, of 256 bytes each
+    /// Rows of the partition before the load begins
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     rows: u64,
+    /// Bytes of the value of each of these rows
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=VALUE_BYTES_MAX as u64))]
+    value_bytes: u64,
     /// How long the load lasts, at least; it goes on until the last move has ended
     #[arg(long, value_name = "SECONDS", default_value_t = 15)]
     seconds: u64,
@@ -93,7 +98,7 @@ pub(super) fn run(args: &Args) -> u8 {
         Err(error) => return failed(&Failed::new(exit::INTERNAL, error)),
     };
     let options = json!({
-        "rows": args.rows, "seconds": args.seconds, "writers": args.writers, "moves": args.moves,
+        "rows": args.rows, "value_bytes": args.value_bytes, "seconds": args.seconds, "writers": args.writers, "moves": args.moves,
         "chaos": args.chaos, "seed": seed, "dir": args.dir, "html": args.html,
     });
     let place = match Place::make(args.dir.as_deref()) {

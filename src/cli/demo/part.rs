@@ -76,6 +76,11 @@ impl Part {
         Ok(())
     }
 
+    /// The number of the process that runs.
+    pub(super) fn process(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
     /// Whether it has said since its last start that it serves.
     pub(super) fn serves(&self) -> bool {
         let all = fs::read(&self.log).unwrap_or_default();

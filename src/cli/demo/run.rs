@@ -6,10 +6,11 @@ use super::clock::{Micros, now};
 use super::cluster::{Cluster, PARTITION, STORES};
 use super::gateway::connect;
 use super::history::{Events, final_reads, judge, keep, writes};
+use super::memory::Memory;
 use super::moves::{self, Followed, Stage};
 use super::page::{Page, write as write_page};
-use super::series::{bins, silence};
-use super::table::{Table, bytes};
+use super::series::{bins, latencies, silence};
+use super::table::{Shape, Table};
 use super::told::{Findings, grouped, millis};
 use super::verdict::{arrivals, blocked, duplicates, lost, percentile};
 use crate::cli::connect::{block_on, failed};
@@ -34,6 +35,8 @@ pub(super) fn run(console: &Console, args: &Args, seed: u64, directory: &Path) -
         console,
         args,
         directory,
+        shape: Shape { rows: args.rows, value_bytes: args.value_bytes },
+        memory: Memory::default(),
         chaos: Chaos::new(seed),
         followed: Followed::default(),
         events: RefCell::new(Events::new(directory)),
@@ -55,6 +58,8 @@ struct Demo<'a> {
     console: &'a Console,
     args: &'a Args,
     directory: &'a Path,
+    shape: Shape,
+    memory: Memory,
     chaos: Chaos,
     followed: Followed,
     events: RefCell<Events>,
@@ -107,7 +112,7 @@ impl Demo<'_> {
         let stores = stores(&client).await?;
         tokio::spawn(self.followed.clone().follow(client, partition));
         let table = Table { gateway, partition };
-        let first = table.load(self.args.rows).await?;
+        let first = table.load(self.shape).await?;
         self.note(&format!("{} rows are written", grouped(self.args.rows)));
         cluster.start_gateways().await?;
         Ok(Begun { table, stores, first, time: now() })
@@ -157,6 +162,7 @@ impl Demo<'_> {
                 break;
             }
             cluster.check()?;
+            cluster.look(&self.memory);
             if !turn.is_multiple_of(10) {
                 continue;
             }
@@ -192,7 +198,7 @@ impl Demo<'_> {
         let writes = writes(&events.events);
         let ledger = begun.table.ledger(writes.iter().map(|write| write.value)).await?;
         let registers = begun.table.registers(self.args.writers).await?;
-        let missing = begun.table.missing(self.args.rows).await?;
+        let missing = begun.table.missing(self.shape).await?;
         events.events.extend(final_reads(&registers, now()));
         let (linearizable, why) = judge(&events.events)?;
         let changes = self.followed.all();
@@ -207,13 +213,16 @@ impl Demo<'_> {
             duplicates: duplicates(&writes, (begun.first.0, last.0)),
             blocked: blocked(&writes, &arrivals),
             silence: silence(&writes),
+            at_rest: latencies(&writes, &changes, begun.time, Stage::Rest),
+            copying: latencies(&writes, &changes, begun.time, Stage::Copying),
+            resident: self.memory.seen(),
             arrivals,
             aborts: self.aborts.get(),
             kills: kills.len() as u64,
             operations: events.events.iter().filter(|event| event.end.is_none()).count() as u64,
             linearizable,
             why,
-            bytes: bytes(self.args.rows),
+            bytes: self.shape.bytes(),
         };
         let page = Page {
             findings: &findings,

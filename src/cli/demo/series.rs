@@ -3,6 +3,7 @@
 use super::clock::Micros;
 use super::event::client;
 use super::history::Write;
+use super::moves::{Change, Stage};
 use super::verdict::percentile;
 use std::collections::BTreeMap;
 
@@ -50,6 +51,25 @@ pub(super) fn silence(writes: &[Write]) -> Micros {
     gaps.max().unwrap_or(0)
 }
 
+/// The latencies of the writes that began and were acknowledged while moves were at one stage, sorted. `from`: when the load began.
+pub(super) fn latencies(writes: &[Write], changes: &[Change], from: Micros, stage: Stage) -> Vec<Micros> {
+    let at = |time| {
+        let last = changes.partition_point(|change| change.time <= time).checked_sub(1);
+        last.and_then(|last| changes.get(last)).map(|change| (change.time, change.stage))
+    };
+    let mut found: Vec<Micros> = writes
+        .iter()
+        .filter_map(|write| Some((write.begun, write.acknowledged?.0)))
+        .filter(|(begun, _)| *begun >= from)
+        .filter(|(begun, acknowledged)| {
+            at(*begun).is_some_and(|(_, found)| found == stage) && at(*begun) == at(*acknowledged)
+        })
+        .map(|(begun, acknowledged)| acknowledged.saturating_sub(begun))
+        .collect();
+    found.sort_unstable();
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,5 +85,28 @@ mod tests {
             [bin(2, 2_000, 6_000), Bin::default(), bin(1, 242_000, 242_000)]
         );
         assert_eq!(silence(&writes), 242_000);
+    }
+
+    #[test]
+    fn a_latency_is_of_the_stage_in_which_its_write_began_and_ended() {
+        use crate::core::ids::Placement;
+        use crate::core::placement::PartitionState;
+        let state = PartitionState::Active(Placement(0));
+        let change = |time, stage| Change { time, stage, state, watermark: None };
+        let changes = [change(10, Stage::Rest), change(30, Stage::Copying), change(60, Stage::Rest)];
+        let write =
+            |begun, time| Write { process: 0, key: 0, value: 0, begun, acknowledged: Some((time, 0)) };
+        let writes = [
+            write(5, 15),
+            write(12, 20),
+            write(18, 21),
+            write(29, 31),
+            write(30, 50),
+            write(31, 70),
+            write(61, 62),
+            Write { acknowledged: None, ..write(62, 0) },
+        ];
+        assert_eq!(latencies(&writes, &changes, 11, Stage::Rest), [1, 3, 8]);
+        assert_eq!(latencies(&writes, &changes, 11, Stage::Copying), [20]);
     }
 }

@@ -12,11 +12,21 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// The bytes of a row's value.
-pub(super) const VALUE_BYTES: usize = 256;
 /// The batches under way at a time, and the reads.
 const AT_ONCE: usize = 16;
 const READS_AT_ONCE: usize = 64;
+/// The rows that are in memory at a time when they are read back.
+const READ_ROWS: u64 = 4096;
+/// The most bytes of values in one batch, well below what a write may have.
+const BATCH_BYTES: u64 = 512 << 10;
+
+/// The rows before the load begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Shape {
+    pub(super) rows: u64,
+    /// Bytes of each value.
+    pub(super) value_bytes: u64,
+}
 
 /// The partition, through a gateway of the demo's own.
 #[derive(Clone)]
@@ -25,16 +35,24 @@ pub(super) struct Table {
     pub(super) partition: PartitionId,
 }
 
-fn row(number: u64) -> Result<(Key, Value), Failed> {
+fn row(number: u64, value_bytes: u64) -> Result<(Key, Value), Failed> {
     let name = format!("row {number:09}");
-    let value = name.as_bytes().iter().copied().cycle().take(VALUE_BYTES).collect::<Vec<_>>();
+    let length = usize::try_from(value_bytes).unwrap_or(usize::MAX);
+    let value = name.as_bytes().iter().copied().cycle().take(length).collect::<Vec<_>>();
     let value = Value::try_from(&*value).map_err(|error| Failed::new(exit::INTERNAL, error))?;
     Ok((row_key(&name)?, value))
 }
 
-/// The bytes of a table.
-pub(super) const fn bytes(rows: u64) -> u64 {
-    rows * (VALUE_BYTES as u64 + 13)
+impl Shape {
+    /// The bytes of keys and values.
+    pub(super) const fn bytes(self) -> u64 {
+        self.rows * (self.value_bytes + 13)
+    }
+
+    /// The most rows in one batch.
+    fn batch(self) -> u64 {
+        (BATCH_BYTES / self.value_bytes.max(1)).clamp(1, EFFECTS_MAX as u64)
+    }
 }
 
 fn internal(error: impl core::fmt::Display) -> Failed {
@@ -52,9 +70,9 @@ async fn all<T: Send + 'static>(mut tasks: JoinSet<Result<T, Failed>>) -> Result
 
 impl Table {
     /// Writes rows in batches. Returns the position of the last write.
-    pub(super) async fn load(&self, rows: u64) -> Result<Position, Failed> {
+    pub(super) async fn load(&self, shape: Shape) -> Result<Position, Failed> {
         let room = Arc::new(Semaphore::new(AT_ONCE));
-        let size = EFFECTS_MAX as u64;
+        let (rows, size) = (shape.rows, shape.batch());
         let mut tasks = JoinSet::new();
         for batch in 0..rows.div_ceil(size) {
             let turn = Arc::clone(&room).acquire_owned().await.map_err(internal)?;
@@ -62,7 +80,9 @@ impl Table {
             tasks.spawn(async move {
                 let _turn = turn;
                 let numbers = batch * size..rows.min((batch + 1) * size);
-                let cell = |number| row(number).map(|(key, value)| Cell { key, value: Some(value) });
+                let cell = |number| {
+                    row(number, shape.value_bytes).map(|(key, value)| Cell { key, value: Some(value) })
+                };
                 let cells: Result<Vec<Cell>, Failed> = numbers.map(cell).collect();
                 table.write(cells?).await
             });
@@ -133,12 +153,15 @@ impl Table {
     }
 
     /// How many rows of the table are not as they were written. No other store has a copy, so only the owner can answer.
-    pub(super) async fn missing(&self, rows: u64) -> Result<u64, Failed> {
-        let keys: Result<_, Failed> = (0..rows).map(|number| Ok((number, row(number)?.0))).collect();
-        let read = self.read(keys?, true, |value| value).await?;
-        let mut missing = 0;
-        for (number, value) in read {
-            missing += u64::from(value != Some(row(number)?.1));
+    pub(super) async fn missing(&self, shape: Shape) -> Result<u64, Failed> {
+        let (mut missing, mut from) = (0, 0);
+        while from < shape.rows {
+            let to = shape.rows.min(from + READ_ROWS);
+            let keys: Result<_, Failed> = (from..to).map(|number| Ok((number, row(number, 0)?.0))).collect();
+            for (number, value) in self.read(keys?, true, |value| value).await? {
+                missing += u64::from(value != Some(row(number, shape.value_bytes)?.1));
+            }
+            from = to;
         }
         Ok(missing)
     }

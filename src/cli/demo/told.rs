@@ -1,6 +1,7 @@
 //! What a demo tells at its end: a table for people, a line for machines.
 
 use super::clock::Micros;
+use super::memory::Resident;
 use super::verdict::{Arrival, percentile};
 use crate::cli::exit;
 use cutover_report::{Console, Demo, Line};
@@ -16,6 +17,11 @@ pub(super) struct Findings {
     /// Blocked times of keys, sorted.
     pub(super) blocked: Vec<Micros>,
     pub(super) silence: Micros,
+    /// Latencies of writes while no move was under way, sorted.
+    pub(super) at_rest: Vec<Micros>,
+    /// Latencies of writes while a target copied, sorted.
+    pub(super) copying: Vec<Micros>,
+    pub(super) resident: Resident,
     pub(super) arrivals: Vec<Arrival>,
     pub(super) aborts: u64,
     pub(super) kills: u64,
@@ -43,6 +49,15 @@ pub(super) fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// The 99th percentile of what was measured.
+fn p99(sorted: &[Micros]) -> Option<Micros> {
+    (!sorted.is_empty()).then(|| percentile(sorted, 99))
+}
+
+fn known(kib: u64) -> Option<u64> {
+    (kib > 0).then_some(kib)
 }
 
 impl Findings {
@@ -75,6 +90,28 @@ impl Findings {
         format!("{}.{}", copied / 10, copied % 10)
     }
 
+    /// The 99th percentile of latencies: at rest, and while a target copied.
+    fn slowed(&self) -> String {
+        match (p99(&self.at_rest), p99(&self.copying)) {
+            (Some(rest), Some(copying)) => {
+                let tenths = copying * 10 / rest.max(1);
+                let ratio = format!("{}.{}", tenths / 10, tenths % 10);
+                format!("{} ms at rest, {} ms while it copies: × {ratio}", millis(rest), millis(copying))
+            }
+            (Some(rest), None) => format!("{} ms at rest", millis(rest)),
+            (None, Some(copying)) => format!("{} ms while it copies", millis(copying)),
+            (None, None) => "not measured".to_owned(),
+        }
+    }
+
+    fn resident(&self) -> String {
+        let Resident { node, store, gateway } = self.resident;
+        let all = [("node", node), ("store", store), ("gateway", gateway)];
+        let told = |(name, kib)| Some(format!("{name} {} MiB", known(kib)?.div_ceil(1024)));
+        let told: Vec<String> = all.into_iter().filter_map(told).collect();
+        if told.is_empty() { "not measured".to_owned() } else { told.join(", ") }
+    }
+
     fn line(&self) -> Demo {
         let blocked = |percent| millis(percentile(&self.blocked, percent));
         Demo {
@@ -86,6 +123,12 @@ impl Findings {
             blocked_ms_p99: blocked(99),
             blocked_ms_max: blocked(100),
             silent_ms_max: millis(self.silence),
+            at_rest_us_p99: p99(&self.at_rest),
+            copying_us_p99: p99(&self.copying),
+            node_kib_max: known(self.resident.node),
+            store_kib_max: known(self.resident.store),
+            gateway_kib_max: known(self.resident.gateway),
+            bytes: self.bytes,
             copy_mb_s: self.copy_mb_s().parse().unwrap_or(0.0),
             rows: self.rows,
             moves: self.arrivals.len() as u64,
@@ -118,6 +161,8 @@ impl Findings {
                 format!("p50 {} ms, p99 {} ms, max {} ms", blocked(50), blocked(99), blocked(100)),
             ),
             ("longest silence of a writer", format!("{} ms", grouped(millis(self.silence)))),
+            ("p99 of a write", self.slowed()),
+            ("most resident memory", self.resident()),
             ("processes killed", grouped(self.kills)),
             ("history", format!("{history} ({} operations)", grouped(self.operations))),
         ]
@@ -149,6 +194,9 @@ mod tests {
             duplicates: 0,
             blocked: vec![1, 9_001, 20_000],
             silence: 30_000,
+            at_rest: vec![1_000, 2_000],
+            copying: vec![3_500],
+            resident: Resident { node: 0, store: 2_049, gateway: 10 },
             arrivals: vec![Arrival { begun: 0, blocked: 2_000_000, flipped: 2_100_000, watermark: None }],
             aborts: 0,
             kills: 0,
@@ -179,6 +227,10 @@ mod tests {
         let line = found().line();
         assert_eq!((line.blocked_ms_p50, line.blocked_ms_p99, line.blocked_ms_max), (10, 20, 20));
         assert_eq!(line.copy_mb_s.to_string(), "12.5");
+        assert_eq!((line.at_rest_us_p99, line.copying_us_p99), (Some(2_000), Some(3_500)));
+        assert_eq!((line.node_kib_max, line.store_kib_max), (None, Some(2_049)));
+        assert_eq!(found().slowed(), "2 ms at rest, 4 ms while it copies: × 1.7");
+        assert_eq!(found().resident(), "store 3 MiB, gateway 1 MiB");
         assert_eq!([1, 999, 1_000, 1_234_567].map(grouped), ["1", "999", "1,000", "1,234,567"]);
     }
 }

@@ -22,10 +22,22 @@ pub struct Demo {
     pub blocked_ms_max: u64,
     /// Longest time between two acknowledgements to a writer in milliseconds, whatever the reason was.
     pub silent_ms_max: u64,
+    /// 99th percentile of the latency of a write in microseconds, while no move was under way; `None` if there was no such write.
+    pub at_rest_us_p99: Option<u64>,
+    /// Likewise, while a target copied.
+    pub copying_us_p99: Option<u64>,
+    /// Most KiB that a node had resident; `None` where the system does not tell.
+    pub node_kib_max: Option<u64>,
+    /// Likewise, a store.
+    pub store_kib_max: Option<u64>,
+    /// Likewise, a gateway.
+    pub gateway_kib_max: Option<u64>,
     /// Millions of bytes of rows per second, from the begin of a move until it blocks writes; the median of the moves.
     pub copy_mb_s: f64,
     /// Number of rows before the load began.
     pub rows: u64,
+    /// Bytes of the keys and values of these rows.
+    pub bytes: u64,
     /// Number of moves that arrived.
     pub moves: u64,
     /// Number of times a move was aborted and begun again.

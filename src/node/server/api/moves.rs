@@ -5,16 +5,19 @@ use super::errors::{from_outcome, malformed};
 use super::placements::partition_of;
 use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState, Drain, OrderChange, Retirement};
 use crate::core::ids::{PartitionId, Placement};
-use crate::core::migration::{PartitionRecord, Policy};
+use crate::core::migration::{Command, PartitionRecord, Policy, Transition};
 use crate::node::controllers::{Board, CopySize, Finished, Progress};
 use crate::node::proto::{PartitionSelector, abort_reason_of, v1};
 use crate::node::server::Service;
 use core::time::Duration;
+use std::collections::BTreeMap;
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 
 /// Most partitions in one response of `Moves`.
 const PAGE: usize = 1_000;
+/// Most reasons for which the partitions of a drain are said to wait.
+const WAITS: usize = 16;
 
 fn millis(of: Duration) -> u64 {
     u64::try_from(of.as_millis()).unwrap_or(u64::MAX)
@@ -76,8 +79,49 @@ fn drains(state: &ControlPlaneState) -> Vec<v1::DrainStatus> {
         to: drain.to.0,
         order: Some((&drain.order).into()),
         left: u32::try_from(left(from)).unwrap_or(u32::MAX),
+        waits: waits(state, from, drain.to),
     };
     state.orders().drains().map(drain).collect()
+}
+
+/// Why a partition at a store that is drained does not move; `None`: it does, or begins any moment.
+fn wait(state: &ControlPlaneState, record: &PartitionRecord, to: Placement) -> Option<String> {
+    let placed = record.placed?;
+    if placed.state.is_migrating() {
+        return None;
+    }
+    if placed.held.is_some() {
+        return Some("it is held since the cluster was restored: no store has stated what it has".to_owned());
+    }
+    if !placed.opened {
+        return Some("its store has not stated that it is prepared".to_owned());
+    }
+    let transition = Transition::Begin { expected: record.expected(), to };
+    let begin = Command { partition: record.partition, transition };
+    let refused = state.table().clone().apply(&begin).err().map(|refusal| refusal.to_string());
+    let aborted = || state.orders().aborted(record.partition);
+    refused.or_else(|| {
+        aborted().map(|last| format!("its last move was aborted, and begins again: {}", last.why))
+    })
+}
+
+/// The reasons why partitions of a drain do not move, with how many wait for each.
+fn waits(state: &ControlPlaneState, from: Placement, to: Placement) -> Vec<v1::DrainWait> {
+    let mut waits: BTreeMap<String, v1::DrainWait> = BTreeMap::new();
+    for record in state.table().records() {
+        if record.placed.is_none_or(|placed| placed.state.read_placement() != from) {
+            continue;
+        }
+        let Some(why) = wait(state, record, to) else { continue };
+        if waits.len() == WAITS && !waits.contains_key(&why) {
+            continue;
+        }
+        let name = state.directory().name(record.partition);
+        let first = name.map_or_else(|| record.partition.to_string(), ToString::to_string);
+        let one = waits.entry(why.clone()).or_insert(v1::DrainWait { why, partitions: 0, first });
+        one.partitions += 1;
+    }
+    waits.into_values().collect()
 }
 
 impl Service {
