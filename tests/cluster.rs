@@ -39,6 +39,8 @@ mod garbage;
 mod guide;
 #[path = "cluster/harness.rs"]
 mod harness;
+#[path = "cluster/held.rs"]
+mod held;
 #[path = "cluster/hung.rs"]
 mod hung;
 #[path = "cluster/identity.rs"]

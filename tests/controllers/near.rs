@@ -4,7 +4,8 @@ use super::{A, B, Body, Call, Epoch, PartitionId, Placement, Reply, Request, Sto
 use cutover::core::control_plane::Store;
 use cutover::core::fence::{Chunk, Enforcement, Export, FenceLimits, Frontier, Input, Read};
 use cutover::core::ids::Incarnation;
-use cutover::node::controllers::CopySize;
+use cutover::core::migration::Said;
+use cutover::node::controllers::{CopySize, Look};
 use cutover::sink::driver::{QueueLimits, SinkHandle, start};
 use cutover::sink::mover::{Mover, NoChunk, PullOptions, Sources};
 use cutover::sink::storage::{Beginning, Effect, Setup, SinkIdentity, Storage};
@@ -102,18 +103,13 @@ impl Stores for Near {
         Ok(self.asked(store, partition.0, body).await)
     }
 
-    async fn size(
-        &self,
-        number: Placement,
-        _: Store,
-        partition: PartitionId,
-    ) -> Result<Option<CopySize>, String> {
+    async fn look(&self, number: Placement, _: Store, partition: PartitionId) -> Result<Look, String> {
         let known = self.stores[at(number)].0.look(partition).await.map_err(|error| error.to_string())?;
-        Ok(known.and_then(|durable| {
-            let copy = durable.copy()?;
+        let size = known.as_ref().and_then(|known| known.copy()).map(|copy| {
             let (size, position) = (copy.size(), copy.position());
             let complete = *copy.frontier() == Frontier::Everything;
-            Some(CopySize { rows: size.rows, bytes: size.bytes, position, complete })
-        }))
+            CopySize { rows: size.rows, bytes: size.bytes, position, complete }
+        });
+        Ok(Look { said: known.as_ref().map_or(Said::NOTHING, Said::of), size })
     }
 }

@@ -8,7 +8,7 @@ use super::{
 use cutover::core::control_plane::Store;
 use cutover::core::fence::{Claim, EvidenceQuery, Prepared, StatementOrigin};
 use cutover::core::ids::{Incarnation, Position};
-use cutover::node::controllers::CopySize;
+use cutover::node::controllers::Look;
 use cutover::node::driver::{DriverConfig, Queues};
 use std::future::pending;
 use std::sync::Arc;
@@ -43,13 +43,8 @@ impl Stores for Mute {
         self.near.ask(call).await
     }
 
-    async fn size(
-        &self,
-        number: Placement,
-        store: Store,
-        of: PartitionId,
-    ) -> Result<Option<CopySize>, String> {
-        self.near.size(number, store, of).await
+    async fn look(&self, number: Placement, store: Store, of: PartitionId) -> Result<Look, String> {
+        self.near.look(number, store, of).await
     }
 }
 
@@ -157,13 +152,8 @@ impl Stores for Counted {
         answer
     }
 
-    async fn size(
-        &self,
-        number: Placement,
-        store: Store,
-        of: PartitionId,
-    ) -> Result<Option<CopySize>, String> {
-        self.near.size(number, store, of).await
+    async fn look(&self, number: Placement, store: Store, of: PartitionId) -> Result<Look, String> {
+        self.near.look(number, store, of).await
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod audit;
 mod follow;
+mod held;
 mod members;
 mod migrate;
 mod moves;

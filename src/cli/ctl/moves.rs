@@ -1,5 +1,6 @@
 //! The transitions of a migration, one command each.
 
+use super::held::keeps_source;
 use super::print::{Out, placement, state};
 use super::stores::{self, Kind};
 use super::{At, Named};
@@ -242,7 +243,7 @@ pub(super) enum What {
     #[command(
         group(clap::ArgGroup::new("how").required(true)),
         after_help = "Look at both stores first. If the target has applied writes of clients, the migration was completed, \
-        or forced, and that was lost: accept the target. Otherwise the source owns the partition.\n\n\
+        or forced, and that was lost: accept the target. Otherwise the source owns the partition. The leader asks the stores: `ctl moves` shows what they say.\n\n\
         Example:\n  cutover ctl release acme --accept-target --operator ann --reason 'B has applied writes'"
     )]
     Release {
@@ -257,8 +258,11 @@ pub(super) enum What {
         /// The target owns the partition; what only the source has is lost
         #[arg(long, group = "how")]
         accept_target: bool,
-        /// The target does not enforce write tokens (with --accept-target)
-        #[arg(long, requires = "accept_target")]
+        /// Whichever the stores show to be the owner; refused if they do not
+        #[arg(long, group = "how")]
+        by_stores: bool,
+        /// The target does not enforce write tokens (if it is accepted)
+        #[arg(long, conflicts_with_all = ["resume", "keep_source"])]
         not_enforced: bool,
         /// Name of the responsible operator, for the record
         #[arg(long)]
@@ -269,7 +273,10 @@ pub(super) enum What {
     },
 }
 
-pub(super) async fn run(client: &Client, out: &Out, what: What) -> Result<(), Failed> {
+pub(super) async fn run(client: &Client, out: &Out, mut what: What) -> Result<(), Failed> {
+    if let What::Release { partition, by_stores: true, keep_source, .. } = &mut what {
+        *keep_source = keeps_source(client, &partition.0).await?;
+    }
     if let What::Plan { partition, to } = what {
         let to = to.placement(client).await?;
         return plan(client, out, partition.0, to).await;

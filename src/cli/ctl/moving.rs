@@ -81,8 +81,8 @@ pub(super) fn next_step(one: &v1::Move, now: &v1::MovesResponse) -> String {
     let flies = record.placed.as_ref().is_some_and(|placed| placed.to.is_some());
     let waits =
         one.progress.as_ref().map(|progress| progress.waits_for.as_str()).filter(|waits| !waits.is_empty());
-    if record.placed.as_ref().is_some_and(|placed| placed.held.is_some()) {
-        return format!("look at both stores, then: ctl release {of}");
+    if let Some(held) = super::held::told(one) {
+        return held;
     }
     if let Some(waits) = waits {
         return format!(

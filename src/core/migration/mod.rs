@@ -18,6 +18,7 @@
 //! May import: `core::ids`, `core::map`, `core::fence`, `core::placement`.
 
 mod abort;
+mod advice;
 mod command;
 mod controller;
 mod copies;
@@ -38,6 +39,7 @@ mod transitions;
 mod waits;
 
 pub use abort::AbortReason;
+pub use advice::{Owner, Said, Unclear};
 pub use command::{
     COMMAND_BYTES_MAX, CodecError, Command, Expected, Release, Settlement, Transition, TransitionKind,
 };

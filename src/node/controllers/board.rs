@@ -2,7 +2,7 @@
 
 use super::CopySize;
 use crate::core::ids::{MigrationId, PartitionId, Placement};
-use crate::core::migration::PartitionRecord;
+use crate::core::migration::{PartitionRecord, Said};
 use crate::core::placement::PartitionState;
 use core::time::Duration;
 use metrics::{counter, gauge, histogram};
@@ -55,6 +55,16 @@ pub struct Board(Arc<Mutex<Known>>);
 struct Known {
     moves: BTreeMap<PartitionId, Progress>,
     finished: BTreeMap<PartitionId, Finished>,
+    /// What the sources and the targets of migrations say that are held.
+    held: BTreeMap<PartitionId, Ends>,
+}
+
+/// What the source and the target say of a migration that is held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Ends {
+    migration: MigrationId,
+    source: Option<Said>,
+    target: Option<Said>,
 }
 
 impl Board {
@@ -72,6 +82,34 @@ impl Board {
     #[must_use]
     pub fn finished(&self, partition: PartitionId) -> Option<Finished> {
         self.known().finished.get(&partition).copied()
+    }
+
+    /// What the source and the target of a migration have said that is held, since this node leads.
+    #[must_use]
+    pub fn held(&self, partition: PartitionId, migration: MigrationId) -> (Option<Said>, Option<Said>) {
+        let known = self.known();
+        let ends = known.held.get(&partition).filter(|ends| ends.migration == migration);
+        ends.map_or((None, None), |ends| (ends.source, ends.target))
+    }
+
+    /// The migrations that are held are these, and no others.
+    pub(super) fn only_held(&self, held: &BTreeMap<PartitionId, MigrationId>) {
+        self.known().held.retain(|partition, ends| held.get(partition) == Some(&ends.migration));
+    }
+
+    /// A store has said what it has of a partition whose migration is held, or has not answered.
+    pub(super) fn heard(
+        &self,
+        (partition, migration): (PartitionId, MigrationId),
+        is_target: bool,
+        said: Option<Said>,
+    ) {
+        let mut known = self.known();
+        let ends = known.held.entry(partition).or_insert(Ends { migration, source: None, target: None });
+        if ends.migration != migration {
+            *ends = Ends { migration, source: None, target: None };
+        }
+        *(if is_target { &mut ends.target } else { &mut ends.source }) = said;
     }
 
     /// The node does not lead any more: others drive.

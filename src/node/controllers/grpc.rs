@@ -1,9 +1,10 @@
 //! Stores that are asked by gRPC.
 
-use super::{Call, CopySize, Stores};
+use super::{Call, CopySize, Look, Stores};
 use crate::core::control_plane::{Address, Store, StoreIdentity};
 use crate::core::fence::{Claim, Reply, Request, Stored};
-use crate::core::ids::{PartitionId, Placement, Position};
+use crate::core::ids::{Epoch, MigrationId, PartitionId, Placement, Position};
+use crate::core::migration::Said;
 use crate::node::proto::sink::{SinkCall, refused};
 use crate::node::proto::v1::{self, sink_client::SinkClient};
 use crate::node::proto::{Malformed, reasons};
@@ -172,24 +173,27 @@ impl Stores for GrpcStores {
         answer
     }
 
-    async fn size(
-        &self,
-        number: Placement,
-        store: Store,
-        partition: PartitionId,
-    ) -> Result<Option<CopySize>, String> {
+    async fn look(&self, number: Placement, store: Store, partition: PartitionId) -> Result<Look, String> {
         let mut asking = Asking { stores: self, number, at: None, answered: false };
         let channel = self.connect(&mut asking, &store).await?;
         let question = v1::SinkDescribeRequest { partition: Some(partition.0) };
         let answer = SinkClient::new(channel).describe(question).await;
         asking.answered = answer.is_ok();
         let copy = answer.map_err(|status| reasons(&status))?.into_inner().copy;
-        let size = |copy: v1::SinkCopy| {
-            let position = Position(copy.position?);
-            let whole = Some(v1::sink_frontier::Reach::Everything(v1::SinkEverything {}));
-            let complete = copy.frontier.is_some_and(|frontier| frontier.reach == whole);
-            Some(CopySize { rows: copy.rows, bytes: copy.bytes, position, complete })
-        };
-        Ok(copy.and_then(size))
+        // A store that does not know the partition has nothing.
+        Ok(look(copy.unwrap_or_default()))
+    }
+}
+
+/// What a store has told of a partition.
+fn look(copy: v1::SinkCopy) -> Look {
+    let v1::SinkCopy { newest, sealed_through, position, frontier, finished, rows, bytes, .. } = copy;
+    let whole = Some(v1::sink_frontier::Reach::Everything(v1::SinkEverything {}));
+    let complete = frontier.is_some_and(|frontier| frontier.reach == whole);
+    let (newest, sealed_through) = (MigrationId(newest), Epoch(sealed_through));
+    let position = position.map(Position);
+    Look {
+        said: Said { newest, sealed_through, position, complete, finished },
+        size: position.map(|position| CopySize { rows, bytes, position, complete }),
     }
 }

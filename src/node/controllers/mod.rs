@@ -25,7 +25,7 @@ pub use run::start;
 use crate::core::control_plane::{Store, StoreEndpoints};
 use crate::core::fence::{Reply, Request};
 use crate::core::ids::{PartitionId, Placement, Position};
-use crate::core::migration::Policy;
+use crate::core::migration::{Policy, Said};
 use core::future::Future;
 use core::time::Duration;
 
@@ -79,17 +79,26 @@ pub struct CopySize {
     pub complete: bool,
 }
 
+/// What a store says of a partition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Look {
+    /// What its machine has.
+    pub said: Said,
+    /// How much it has; `None`: it has no copy.
+    pub size: Option<CopySize>,
+}
+
 /// The stores, as controllers reach them.
 pub trait Stores: Send + Sync + 'static {
     /// Hands over a request, and returns the store's answer: a statement, or a refusal. Whether a request without an answer took effect is
     /// not known; it is sent again. The error is one line.
     fn ask(&self, call: Call) -> impl Future<Output = Result<Reply, String>> + Send;
 
-    /// Asks a store how much of a partition it has; `None`: it has no copy. What it says is shown to operators, and decides nothing.
-    fn size(
+    /// Asks a store what it has of a partition. What it says is shown to operators, and decides nothing.
+    fn look(
         &self,
         number: Placement,
         store: Store,
         partition: PartitionId,
-    ) -> impl Future<Output = Result<Option<CopySize>, String>> + Send;
+    ) -> impl Future<Output = Result<Look, String>> + Send;
 }

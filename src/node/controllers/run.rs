@@ -2,7 +2,7 @@
 
 use super::duties::Duties;
 use super::timers::Timers;
-use super::{Board, Call, ControllersConfig, CopySize, Stores};
+use super::{Board, Call, ControllersConfig, Look, Stores};
 use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
 use crate::core::fence::{Body, Reply, Request};
 use crate::core::ids::{PartitionId, Placement, Term};
@@ -39,7 +39,7 @@ enum Done {
     Answered(Box<(Request, Result<Reply, String>)>),
     Proposed(Command),
     Ordered(Box<ControlPlaneEntry>),
-    Sized(PartitionId, Placement, Result<Option<CopySize>, String>),
+    Looked(PartitionId, Placement, Result<Look, String>),
 }
 
 /// A partition that is driven.
@@ -48,8 +48,6 @@ struct Driven {
     /// Requests and commands under way, none of which is sent a second time before it has ended.
     asked: BTreeSet<Request>,
     proposed: BTreeSet<Command>,
-    /// The stores that are asked how much they have.
-    sized: BTreeSet<Placement>,
 }
 
 struct Controllers<S> {
@@ -65,6 +63,8 @@ struct Controllers<S> {
     ordered: BTreeSet<ControlPlaneEntry>,
     board: Board,
     sizes_at: Instant,
+    /// The stores that are asked what they have of a partition.
+    looks: BTreeSet<(PartitionId, Placement)>,
     /// What comes of calls and proposals. Those of an earlier term tell nobody.
     done: mpsc::Sender<Done>,
     came: mpsc::Receiver<Done>,
@@ -91,6 +91,7 @@ pub fn start<S: Stores>(
         ordered: BTreeSet::new(),
         board,
         sizes_at: Instant::now(),
+        looks: BTreeSet::new(),
         done,
         came,
     };
@@ -117,6 +118,7 @@ impl<S: Stores> Controllers<S> {
         self.proposals = 0;
         self.duties = Duties::default();
         self.ordered.clear();
+        self.looks.clear();
         self.board.clear();
         metrics::gauge!("cutover_controllers").set(0.0);
     }
@@ -187,7 +189,7 @@ impl<S: Stores> Controllers<S> {
             Done::Ordered(entry) => {
                 self.ordered.remove(&entry);
             }
-            Done::Sized(partition, store, size) => self.sized(partition, store, size),
+            Done::Looked(partition, store, look) => self.looked(partition, store, look),
             Done::Answered(answered) => {
                 let (request, answer) = *answered;
                 let partition = request.partition;
@@ -228,7 +230,6 @@ impl<S: Stores> Controllers<S> {
             machine: Controller::new(policy),
             asked: BTreeSet::new(),
             proposed: BTreeSet::new(),
-            sized: BTreeSet::new(),
         });
         driven.machine.follow(policy);
         let outputs = driven.machine.handle(record, event);
@@ -306,15 +307,26 @@ impl<S: Stores> Controllers<S> {
         }
         if now >= self.sizes_at {
             self.sizes_at = now + SIZES;
-            for record in self
-                .driven
-                .keys()
-                .filter_map(|of| view.state().table().record(*of))
-                .cloned()
-                .collect::<Vec<_>>()
-            {
-                self.ask_sizes(view.state(), &record);
-            }
+            self.look_at_stores(view.state());
+        }
+    }
+
+    /// Asks both ends of moves what they have: while a copy is made, to show how far it is, and while a migration is held, to show whose the
+    /// partition is.
+    fn look_at_stores(&mut self, state: &ControlPlaneState) {
+        let drives = self.config.drives;
+        let held: Vec<_> = state.table().held().filter(|record| drives(record.partition)).collect();
+        self.board.only_held(&held.iter().map(|record| (record.partition, record.migration)).collect());
+        let driven: Vec<PartitionId> = self.driven.keys().copied().collect();
+        let copied = driven.into_iter().filter_map(|of| state.table().record(of));
+        let copied = copied.filter(|record| record.placed.is_some_and(|placed| placed.cutover.is_none()));
+        for record in copied.chain(held) {
+            let Some(PartitionState::Migrating { from, to, .. }) = record.placed.map(|placed| placed.state)
+            else {
+                continue;
+            };
+            self.look(state, record.partition, from);
+            self.look(state, record.partition, to);
         }
     }
 
@@ -330,38 +342,33 @@ impl<S: Stores> Controllers<S> {
         });
     }
 
-    /// Asks both ends of a move how much they have. It is of use while the copy is made, and so it ends with that.
-    fn ask_sizes(&mut self, state: &ControlPlaneState, record: &PartitionRecord) {
-        let placed = record.placed.filter(|placed| placed.cutover.is_none() && placed.held.is_none());
-        let Some(PartitionState::Migrating { from, to, .. }) = placed.map(|placed| placed.state) else {
+    fn look(&mut self, state: &ControlPlaneState, partition: PartitionId, number: Placement) {
+        let Some(store) = state.stores().get(number).cloned() else { return };
+        let is_busy = self.calls.get(&number).is_some_and(|calls| *calls >= self.config.calls_per_store);
+        if is_busy || !self.looks.insert((partition, number)) {
             return;
-        };
-        for number in [from, to] {
-            let Some(store) = state.stores().get(number).cloned() else { continue };
-            let Some(driven) = self.driven.get_mut(&record.partition) else { return };
-            if self.calls.get(&number).is_some_and(|calls| *calls >= self.config.calls_per_store)
-                || !driven.sized.insert(number)
-            {
-                continue;
-            }
-            let (stores, deadline) = (Arc::clone(&self.stores), self.config.deadline);
-            let (done, partition) = (self.done.clone(), record.partition);
-            tokio::spawn(async move {
-                let size = tokio::time::timeout(deadline, stores.size(number, store, partition)).await;
-                let size = size.unwrap_or_else(|_| Err(format!("no answer within {deadline:?}")));
-                let _told = done.send(Done::Sized(partition, number, size)).await;
-            });
         }
+        let (stores, deadline) = (Arc::clone(&self.stores), self.config.deadline);
+        let done = self.done.clone();
+        tokio::spawn(async move {
+            let look = tokio::time::timeout(deadline, stores.look(number, store, partition)).await;
+            let look = look.unwrap_or_else(|_| Err(format!("no answer within {deadline:?}")));
+            let _told = done.send(Done::Looked(partition, number, look)).await;
+        });
     }
 
-    fn sized(&mut self, partition: PartitionId, store: Placement, size: Result<Option<CopySize>, String>) {
-        if let Some(driven) = self.driven.get_mut(&partition) {
-            driven.sized.remove(&store);
-        }
+    fn looked(&mut self, partition: PartitionId, store: Placement, look: Result<Look, String>) {
+        self.looks.remove(&(partition, store));
         let Ok(view) = self.handle.latest() else { return };
-        let placed = view.state().table().record(partition).and_then(|record| record.placed);
-        let Some(PartitionState::Migrating { to, .. }) = placed.map(|placed| placed.state) else { return };
-        match size {
+        let Some(record) = view.state().table().record(partition) else { return };
+        let Some(placed) = record.placed else { return };
+        let PartitionState::Migrating { to, .. } = placed.state else { return };
+        if placed.held.is_some() {
+            let said = look.map(|look| look.said);
+            self.board.heard((partition, record.migration), store == to, said.ok());
+            return;
+        }
+        match look.map(|look| look.size) {
             Ok(Some(size)) => self.board.looked(partition, store == to, size, Instant::now()),
             Ok(None) => {}
             Err(why) => self.board.asked(partition, store, Some(why)),

@@ -14,8 +14,8 @@ use cutover::core::fence::{
 };
 use cutover::core::ids::{HistoryId, Incarnation, MigrationId, PartitionId, Placement, Position};
 use cutover::core::migration::{
-    AbortReason, Command, Controller, Event, Operator, Output, PartitionRecord, Policy, Reason, Release,
-    Timer, Transition, TransitionKind,
+    AbortReason, Command, Controller, Event, Operator, Output, Owner, PartitionRecord, Policy, Reason,
+    Release, Said, Timer, Transition, TransitionKind,
 };
 use cutover::core::placement::Guarantee;
 
@@ -212,7 +212,14 @@ impl Moves {
     pub(super) fn decided(&self, decision: Decision) -> Option<(HistoryId, Command)> {
         let (history, record) = self.looked.as_ref()?;
         let expected = record.expected();
-        let moved = self.owner == TARGET;
+        // What the stores say, where it is certain; else the operator knows it from elsewhere.
+        let [source, target] =
+            [0, 1].map(|at: usize| self.fences.get(at).map(|fence| Said::of(fence.durable())));
+        let moved = match record.owner_by(source, target) {
+            Some(Owner::Source) => false,
+            Some(Owner::Target) => true,
+            Some(Owner::Unclear(_)) | None => self.owner == TARGET,
+        };
         let how = match decision {
             Decision::Resume if !moved => Release::Resume,
             Decision::KeepSource if !moved => Release::KeepSource,

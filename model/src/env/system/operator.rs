@@ -8,7 +8,7 @@ use cutover::core::control_plane::{Answer, ControlPlaneEntry, PartitionName};
 use cutover::core::fence::{Body, End, Reply, Request};
 use cutover::core::ids::{HistoryId, MigrationId, PartitionId, Placement, Serial, SessionId};
 use cutover::core::migration::{
-    AbortReason, Command, Expected, Operator, PartitionRecord, Reason, Release, Settlement, Transition,
+    AbortReason, Command, Expected, Operator, Owner, PartitionRecord, Reason, Release, Settlement, Transition,
 };
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{Content, Effect, SessionRefusal, Ticket};
@@ -175,11 +175,18 @@ impl System {
         all
     }
 
-    /// The right decision of a held migration, by what the operator sees at the stores.
+    /// A decision about a held migration: by what the stores say, where that is certain; else the right one, which the operator knows from
+    /// elsewhere.
     pub(super) fn release(&self, state: &State, record: &PartitionRecord) -> Option<Transition> {
         record.held()?;
         let to = super::turn::target(record)?;
-        let moved = state.truth.owners.get(&record.partition) == Some(&to);
+        let said = |at| state.sinks.get(&(at, record.partition)).map(|sink| sink.said());
+        let source = record.placed?.state.read_placement();
+        let moved = match record.owner_by(said(source), said(to)) {
+            Some(Owner::Source) => false,
+            Some(Owner::Target) => true,
+            Some(Owner::Unclear(_)) | None => state.truth.owners.get(&record.partition) == Some(&to),
+        };
         let how = if moved {
             Release::AcceptTarget { guarantee: self.bounds.store(to)?.guarantee() }
         } else if record.migration.0.is_multiple_of(2) {

@@ -7,6 +7,7 @@ use cutover::core::fence::{
     Row, Rows, Source, Write,
 };
 use cutover::core::ids::{Epoch, Halt, MigrationId, Placement, Position, WriteId};
+use cutover::core::migration::Said;
 use cutover_reference::beside::Disagreement;
 use cutover_reference::beside::store::StoreBeside;
 use std::collections::BTreeMap;
@@ -84,6 +85,11 @@ impl Sink {
     /// The ids of the writes that have taken effect in the copy, in memory.
     pub(super) fn data(&self) -> Vec<WriteId> {
         self.made.iter().map(|change| change.id).collect()
+    }
+
+    /// What the store says of itself to an operator.
+    pub(super) fn said(&self) -> Said {
+        Said::of(&self.disk)
     }
 
     /// The ids of the writes that have taken effect in the copy, durably.

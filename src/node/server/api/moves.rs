@@ -5,7 +5,7 @@ use super::errors::{from_outcome, malformed};
 use super::placements::partition_of;
 use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState, Drain, OrderChange, Retirement};
 use crate::core::ids::{PartitionId, Placement};
-use crate::core::migration::{Command, PartitionRecord, Policy, Transition};
+use crate::core::migration::{Command, Owner, PartitionRecord, Policy, Said, Transition};
 use crate::node::controllers::{Board, CopySize, Finished, Progress};
 use crate::node::proto::{PartitionSelector, abort_reason_of, v1};
 use crate::node::server::Service;
@@ -47,7 +47,12 @@ fn finished(of: Finished) -> v1::FinishedMove {
     }
 }
 
-fn moved(state: &ControlPlaneState, record: &PartitionRecord, policy: Policy) -> v1::Move {
+fn moved(
+    state: &ControlPlaneState,
+    record: &PartitionRecord,
+    policy: Policy,
+    board: Option<&Board>,
+) -> v1::Move {
     let (partition, orders) = (record.partition, state.orders());
     let aborted = orders.aborted(partition).map(|aborted| v1::AbortedMove {
         migration: aborted.migration.0,
@@ -66,6 +71,7 @@ fn moved(state: &ControlPlaneState, record: &PartitionRecord, policy: Policy) ->
         blocked_budget_ms: orders.policy_of(record, policy).blocked_budget_ms,
         progress: None,
         finished: None,
+        held: board.and_then(|board| held(board, record)),
     }
 }
 
@@ -150,13 +156,13 @@ impl Service {
         let missing = asked.as_ref().map(|asked| Status::not_found(format!("there is no partition {asked}")));
         let limit =
             usize::try_from(limit).ok().filter(|limit| *limit > 0).map_or(PAGE, |limit| limit.min(PAGE));
-        let policy = self.policy;
+        let (policy, board) = (self.policy, self.board.clone());
         let read = self.handle.read(move |view| {
             let state = view.state();
             let mut moves: Vec<_> = match asked {
                 Some(asked) => {
                     let record = partition_of(state, &asked).and_then(|number| state.table().record(number));
-                    vec![moved(state, record?, policy)]
+                    vec![moved(state, record?, policy, board.as_ref())]
                 }
                 None => {
                     let after = (after > 0).then_some(PartitionId(after));
@@ -164,7 +170,10 @@ impl Service {
                         let flies = record.placed.is_some_and(|placed| placed.state.is_migrating());
                         flies || !record.is_settled()
                     });
-                    unsettled.take(limit + 1).map(|record| moved(state, record, policy)).collect()
+                    unsettled
+                        .take(limit + 1)
+                        .map(|record| moved(state, record, policy, board.as_ref()))
+                        .collect()
                 }
             };
             let more = moves.len() > limit;
@@ -180,6 +189,19 @@ impl Service {
         }
         Ok(Response::new(answer))
     }
+}
+
+/// What the stores show of a migration that is held. `None`: it is not held.
+fn held(board: &Board, record: &PartitionRecord) -> Option<v1::HeldMove> {
+    let (source, target) = board.held(record.partition, record.migration);
+    let (owner, unclear) = match record.owner_by(source, target)? {
+        Owner::Source => (v1::held_move::Owner::Source, String::new()),
+        Owner::Target => (v1::held_move::Owner::Target, String::new()),
+        Owner::Unclear(why) => (v1::held_move::Owner::Unspecified, why.to_string()),
+    };
+    let position = |said: Option<Said>| Some(said?.position?.0);
+    let (source_position, target_position) = (position(source), position(target));
+    Some(v1::HeldMove { owner: owner.into(), unclear, source_position, target_position })
 }
 
 /// Adds what the controllers know.
