@@ -97,6 +97,7 @@ impl Judge {
     /// Replays the recording of each partition with data: it must end in the state of each machine, with the same findings, and each store
     /// must have what its inputs alone make of its machines.
     pub fn check_recordings(&mut self) {
+        self.note_unjudged();
         if !self.lowering {
             return;
         }

@@ -63,7 +63,7 @@ impl Judge {
     }
 
     /// Call before anything is judged.
-    fn note_unjudged(&mut self) {
+    pub(super) fn note_unjudged(&mut self) {
         if !self.judges_data() && !self.stores.unjudged {
             self.stores.unjudged = true;
             self.stores.judges.values_mut().for_each(PartitionJudge::unjudged);
