@@ -9,6 +9,7 @@
 
 pub mod catalog;
 pub mod check;
+pub mod copies;
 mod digests;
 pub mod env;
 pub mod explorer;

@@ -88,7 +88,7 @@ pub fn seed(seed: u64, campaign: &Campaign) -> Ran {
     if failed || sampled {
         let again = once(&options, failed, campaign.check_recordings);
         differs = (again.hash != outcome.hash || again.verdict != outcome.verdict).then_some(again.hash);
-        outcome.log = again.log;
+        (outcome.log, outcome.recordings) = (again.log, again.recordings);
     }
     Ran { seed, outcome, differs, wall, shrunk: None }
 }

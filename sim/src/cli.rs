@@ -14,6 +14,7 @@ Examples:
   cutover sim --seeds 200              run two hundred seeds
   cutover sim --seed 0x2a              run one seed again
   cutover sim --seed 0x2a --log x.txt  write all its events to a file
+  cutover sim --seed 0x2a --recordings runs
   cutover sim --seed 0x2a --list-options
   cutover sim --seed 0x2a --without crash,lag
 ";
@@ -44,9 +45,12 @@ struct Args {
     /// Run every seed twice, and compare the runs
     #[arg(long)]
     twice: bool,
-    /// Also record each node's calls, and replay the recording through the pure machine
+    /// Also record each node's calls and what each partition with data was given, and replay the recordings through the pure machines
     #[arg(long)]
     check_recordings: bool,
+    /// Write the recordings of a seed that does not hold to this directory: of the partitions that it is about, and of each start of a node
+    #[arg(long, value_name = "DIR")]
+    recordings: Option<PathBuf>,
     /// Switch off these kinds of faults and of clients, separated by commas
     #[arg(long, value_delimiter = ',')]
     without: Vec<String>,
@@ -103,7 +107,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     if let Some(path) = &args.log {
         return log(&campaign, path);
     }
-    let mut report = Report::new(args.format, campaign.clone(), args.without);
+    let mut report = Report::new(args.format, campaign.clone(), args.without).writing(args.recordings);
     campaign::all(&campaign, |ran| report.ran(&ran));
     report.finish()
 }

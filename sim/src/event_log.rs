@@ -85,6 +85,12 @@ impl EventLog {
         lock(&self.0).counts.clone()
     }
 
+    /// Whether the events are kept as text.
+    #[must_use]
+    pub fn keeps_text(&self) -> bool {
+        lock(&self.0).text.is_some()
+    }
+
     /// The events as text, if text is kept.
     #[must_use]
     pub fn text(&self) -> Option<String> {

@@ -15,9 +15,9 @@
 //! | `event_log.rs`, `read_pause.rs` | events with their hash and counters; intervals in which no client reads |
 //! | `once.rs`, `campaign.rs` | one seed on its own thread; many seeds |
 //! | `without.rs`, `shrink.rs` | what can be switched off; smaller variants of a failing seed, and its last lines |
-//! | `cli.rs`, `report.rs` | the command line; its output |
+//! | `cli.rs`, `report.rs`, `written.rs` | the command line; its output; recordings as files |
 //!
-//! May import: `cutover_report`, `core`, `node`, `sink`, `sink::storage`, `client`, `cutover_reference::beside`, `cutover_model::host`.
+//! May import: `cutover_report`, `core`, `node`, `sink`, `sink::storage`, `client`, `cutover_reference::beside`, `cutover_model::host`, `cutover_model::copies`.
 
 #![allow(clippy::result_large_err, reason = "a gRPC status is as large as it is")]
 
@@ -83,3 +83,5 @@ mod tape;
 mod without;
 #[cfg(madsim)]
 mod workload;
+#[cfg(madsim)]
+mod written;

@@ -53,8 +53,8 @@ pub fn once(options: &Options, words: bool, lowering: bool) -> Outcome {
 }
 
 fn crashed(event_log: &EventLog, panic: String) -> Outcome {
-    let finding =
-        Finding { at_ns: 0, id: own::PANIC, found: panic, against: "a run without a panic".to_owned() };
+    let against = "a run without a panic".to_owned();
+    let finding = Finding { at_ns: 0, id: own::PANIC, found: panic, against, partition: None };
     Outcome {
         verdict: Verdict::Crashed,
         findings: vec![finding],
@@ -64,5 +64,6 @@ fn crashed(event_log: &EventLog, panic: String) -> Outcome {
         simulated_ns: 0,
         counts: event_log.counts(),
         log: event_log.text(),
+        recordings: Vec::new(),
     }
 }

@@ -24,4 +24,17 @@ pub struct Outcome {
     pub counts: BTreeMap<(&'static str, &'static str), u64>,
     /// The events as text, if wanted.
     pub log: Option<String>,
+    /// The recordings of a run that failed, if its events are wanted as text.
+    pub recordings: Vec<Recording>,
+}
+
+/// A recording of a part of a run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Recording {
+    /// The partition, or the node with the number of its start.
+    pub name: String,
+    /// The recording.
+    pub bytes: Vec<u8>,
+    /// Of a partition: whether its machines at the stores, given the same again, violate nothing.
+    pub holds: Option<bool>,
 }

@@ -45,17 +45,21 @@ pub fn judge_rows(
         event_log.count("client", "histories of rows not judged");
         return Ok(());
     }
-    let judged = book.judge();
-    match judged.verdict {
-        registers::Verdict::Linearizable => event_log.count("client", "histories of rows judged"),
-        registers::Verdict::NotLinearizable(failure) => {
-            let found = format!("{}: {}", failure.key, failure.found);
-            lock(judge).find(Id::Linearizable.entry().id, found, failure.against);
-        }
-        registers::Verdict::Unknown { key } => {
-            return Err((Verdict::Unknown, format!("the history of row {key} was not judged to its end")));
+    let mut unknown = None;
+    for (partition, judged) in book.judge() {
+        match judged.verdict {
+            registers::Verdict::Linearizable => {}
+            registers::Verdict::NotLinearizable(failure) => {
+                let found = format!("{}: {}", failure.key, failure.found);
+                lock(judge).rows_contradict(partition, found, failure.against);
+            }
+            registers::Verdict::Unknown { key } => unknown = unknown.or(Some(key)),
         }
     }
+    if let Some(key) = unknown {
+        return Err((Verdict::Unknown, format!("the history of row {key} was not judged to its end")));
+    }
+    event_log.count("client", "histories of rows judged");
     Ok(())
 }
 

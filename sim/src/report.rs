@@ -4,12 +4,14 @@ use crate::campaign::{Campaign, Ran};
 use crate::judge::own;
 use crate::run::Verdict;
 use crate::shrink::story;
+use crate::written;
 use core::time::Duration;
 use cutover::core::invariant::Id;
 use cutover::core::raft::Mark;
 use cutover_report::{Console, Format, Line, Options, Seconds, Seed, exit};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// Maximum number of lines shown of a failing run.
 const LINES: usize = 15;
@@ -22,6 +24,8 @@ pub struct Report {
     console: Console,
     campaign: Campaign,
     without: Vec<String>,
+    /// Where recordings are written.
+    recordings: Option<PathBuf>,
     verdicts: BTreeMap<Verdict, u64>,
     /// Counters, by group and name.
     counts: BTreeMap<(&'static str, &'static str), u64>,
@@ -47,6 +51,7 @@ impl Report {
             console,
             campaign,
             without,
+            recordings: None,
             verdicts: BTreeMap::new(),
             counts: BTreeMap::new(),
             simulated_ns: 0,
@@ -54,6 +59,12 @@ impl Report {
             differs: 0,
             ran: 0,
         }
+    }
+
+    /// The same report, with the recordings of seeds that do not hold written to a directory.
+    #[must_use]
+    pub fn writing(self, recordings: Option<PathBuf>) -> Self {
+        Self { recordings, ..self }
     }
 
     /// Adds the result of a seed.
@@ -72,7 +83,8 @@ impl Report {
         self.console.step();
         self.console.progress(|| format!("{failed} failed   {simulated_s} s simulated"));
         self.console.line(&Line::Seed(Box::new(self.seed(ran))));
-        if let Some(text) = self.words(ran) {
+        let written = written::recordings(self.recordings.as_deref(), ran);
+        if let Some(text) = self.words(ran, &written) {
             self.console.say(&text);
         }
     }
@@ -104,7 +116,7 @@ impl Report {
     }
 
     /// A seed's result for people; `None` for one that holds among many.
-    fn words(&self, ran: &Ran) -> Option<String> {
+    fn words(&self, ran: &Ran, written: &[String]) -> Option<String> {
         let (outcome, seed) = (&ran.outcome, hex(ran.seed));
         if let Some(differs) = ran.differs {
             return Some(format!("   DIFFERS  seed {seed}   {:016x}, then {differs:016x}", outcome.hash));
@@ -127,12 +139,12 @@ impl Report {
             format!("\n      {found}\n      {against}\n")
         }));
         lines.extend(Some(&outcome.note).filter(|note| !note.is_empty()).map(|note| format!("      {note}")));
-        lines.extend(self.failing_run(ran, &seed));
+        lines.extend(self.failing_run(ran, &seed, written));
         Some(lines.join("\n") + "\n")
     }
 
     /// The last lines of a failing run, the faults that it needs, and the commands that repeat it.
-    fn failing_run(&self, ran: &Ran, seed: &str) -> Vec<String> {
+    fn failing_run(&self, ran: &Ran, seed: &str, written: &[String]) -> Vec<String> {
         let shrunk = ran.shrunk.as_ref();
         let shown = shrunk.map_or(&ran.outcome, |shrunk| &shrunk.outcome);
         let last = shown.log.iter().flat_map(|log| story(log, LINES));
@@ -146,7 +158,12 @@ impl Report {
             lines.push(format!("\n  needs       {needs}"));
         }
         lines.push(format!("  reproduce   cutover sim --seed {seed}{without}"));
-        lines.push(format!("  full log    cutover sim --seed {seed}{without} --log events.txt\n"));
+        lines.push(format!("  full log    cutover sim --seed {seed}{without} --log events.txt"));
+        if self.recordings.is_none() {
+            lines.push(format!("  recordings  cutover sim --seed {seed}{without} --recordings runs"));
+        }
+        lines.extend_from_slice(written);
+        lines.push(String::new());
         lines
     }
 

@@ -93,6 +93,7 @@ pub async fn run(options: Options, event_log: EventLog, lowering: bool) -> Outco
     }
     let note = note.and(past::judge(&judge, &event_log, users.history()));
     let note = note.and(past::judge_rows(&judge, &event_log, &data.book));
+    lock(&judge).check_recordings();
     outcome(&judge, &event_log, note)
 }
 
@@ -125,6 +126,8 @@ fn outcome(judge: &Arc<Mutex<Judge>>, event_log: &EventLog, note: Result<(), (Ve
         note
     };
     let findings = judge.findings().to_vec();
+    let failed = !findings.is_empty() || note.is_err();
+    let recordings = if failed && event_log.keeps_text() { judge.recordings() } else { Vec::new() };
     let (verdict, note) = match note {
         _ if !findings.is_empty() => (Verdict::Violated, String::new()),
         Ok(()) => (Verdict::Holds, String::new()),
@@ -139,5 +142,6 @@ fn outcome(judge: &Arc<Mutex<Judge>>, event_log: &EventLog, note: Result<(), (Ve
         simulated_ns: now_ns(),
         counts: event_log.counts(),
         log: event_log.text(),
+        recordings,
     }
 }

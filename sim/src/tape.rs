@@ -26,19 +26,22 @@ impl Tape {
         self.write(Ok(Frame::Input(input.clone())));
     }
 
-    /// Replays the recording and returns whether it ends in the state of `engine`.
+    /// The recording, which ends with the state of `engine`; nothing if there was no input.
     ///
     /// # Errors
-    /// [`RecordingError`] if the recording cannot be read.
-    pub fn ends_as(mut self, engine: &dyn ControlPlaneConsensus) -> Result<(), RecordingError> {
-        if self.bytes.is_empty() {
-            return Ok(());
+    /// [`RecordingError`] if it cannot be written.
+    pub fn ended(mut self, engine: &dyn ControlPlaneConsensus) -> Result<Vec<u8>, RecordingError> {
+        if !self.bytes.is_empty() {
+            self.write(digest(engine).map(Frame::End));
         }
-        let end = digest(engine)?;
-        self.write(Ok(Frame::End(end)));
-        match self.failed {
-            Some(error) => Err(error),
-            None => replay(frames(&self.bytes)?).map(|_| ()),
-        }
+        self.failed.map_or(Ok(self.bytes), Err)
     }
+}
+
+/// Replays a recording, which must end in the state that its end has.
+///
+/// # Errors
+/// [`RecordingError`] if it does not, or cannot be read.
+pub fn check(bytes: &[u8]) -> Result<(), RecordingError> {
+    if bytes.is_empty() { Ok(()) } else { replay(frames(bytes)?).map(|_| ()) }
 }

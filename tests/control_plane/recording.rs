@@ -5,7 +5,7 @@ use cutover::core::control_plane::{ControlPlaneConsensus as _, ControlPlaneInput
 use cutover::core::ids::{DirectoryId, NodeId};
 use cutover::core::migration::Caps;
 use cutover::core::raft::{Config, Content, NodeLimits, Output, Peer};
-use cutover::core::trace::recording::{Frame, MAGIC, RecordingError, digest, frames, replay};
+use cutover::core::trace::recording::{Frame, MAGIC, RecordingError, VERSION, digest, frames, replay};
 
 /// Records a single node that campaigns, writes, reads and opens a session.
 fn recorded() -> (Vec<u8>, ReplicatedControlPlane) {
@@ -83,10 +83,10 @@ fn a_recording_that_is_cut_off_has_no_end_and_one_that_is_damaged_is_none() {
         let mut other = bytes.clone();
         other[MAGIC.len()] = version;
         let found = u32::from(version);
-        assert_eq!(frames(&other), Err(RecordingError::Version { found }));
+        assert_eq!(frames(&other), Err(RecordingError::Version { found, expected: VERSION }));
     }
     assert_eq!(
-        RecordingError::Version { found: 1 }.to_string(),
+        RecordingError::Version { found: 1, expected: VERSION }.to_string(),
         "a recording of version 1, expected version 7: replay it with the program that wrote it"
     );
     assert_eq!(frames(b"cutover-trace 1"), Err(RecordingError::Magic));

@@ -3,7 +3,7 @@
 //! [`main`] is for a crate with protocols of its own. [`run`] is that of `cutover` itself, which adds the verbs of
 //! the simulator and of the daemon.
 //!
-//! May import: `cutover_report`, `core`, `cutover_model`, `cutover_model::protocol`.
+//! May import: `cutover_report`, `core`, `cutover_model`, `cutover_model::protocol`, `cutover_model::copies`.
 
 mod coverage;
 mod front;

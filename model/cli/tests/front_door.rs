@@ -13,6 +13,8 @@ mod histories;
 mod limits;
 #[path = "front_door/output.rs"]
 mod output;
+#[path = "front_door/partitions.rs"]
+mod partitions;
 #[path = "front_door/ran.rs"]
 mod ran;
 #[path = "front_door/refusals.rs"]

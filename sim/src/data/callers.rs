@@ -3,7 +3,7 @@
 use super::book::{Begun, Book, key};
 use super::connections::Plain;
 use super::operator::Mover;
-use crate::event_log::EventLog;
+use crate::event_log::{EventLog, lock};
 use crate::host::Hosts;
 use crate::stream::Stream;
 use crate::workload::{library_client, machine};
@@ -185,7 +185,7 @@ impl DataUsers {
     /// Starts those that the options ask for.
     #[must_use]
     pub fn start(hosts: &Hosts) -> Self {
-        let (data, book) = (&hosts.options.data, Book::default());
+        let (data, book) = (&hosts.options.data, Book::new(lock(&hosts.judge).recorded()));
         let mut machines = Vec::new();
         if data.stores > 0 {
             for number in 0..data.gateways {

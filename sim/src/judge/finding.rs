@@ -1,5 +1,7 @@
 //! Violations found in a run, and the invariants that only a whole run can show.
 
+use cutover::core::ids::PartitionId;
+
 /// A violation found in a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
@@ -11,6 +13,8 @@ pub struct Finding {
     pub found: String,
     /// The fact that it contradicts.
     pub against: String,
+    /// The partition with data that it is about.
+    pub partition: Option<PartitionId>,
 }
 
 /// Invariants that only a whole run can show. The registry has all others.

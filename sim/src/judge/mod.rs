@@ -10,7 +10,7 @@ mod disk;
 mod era;
 mod finding;
 mod reads;
-mod shadow;
+mod recorded;
 mod stores;
 mod tickets;
 mod timers;
@@ -20,11 +20,13 @@ use beside::{Beside, Survivor};
 pub use era::{Era, Moment};
 pub use finding::{Finding, own};
 pub use reads::Wrong;
+pub use recorded::Recorded;
 pub use tickets::{Told, is_of_the_attempt};
 pub use twin::Twin;
 use twin::Twins;
 
 use crate::event_log::{EventLog, now_ns};
+use crate::outcome::Recording;
 use crate::processes::member_of;
 use crate::table::Table;
 use crate::tape::Tape;
@@ -32,7 +34,7 @@ use cutover::core::control_plane::{
     Accepted, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneInput, ControlPlaneOutput,
     ControlPlaneState, Founder, ReplicatedControlPlane,
 };
-use cutover::core::ids::{HistoryId, Index, NodeId, Revision, Serial, SessionId};
+use cutover::core::ids::{HistoryId, Index, NodeId, PartitionId, Revision, Serial, SessionId};
 use cutover::core::invariant::{Id, NodeNow};
 use cutover::core::raft::{Batch, Config, Content, Durable, Message, Output};
 use cutover::core::trace::recording::digest;
@@ -73,6 +75,10 @@ pub struct Judge {
     twins: Twins,
     /// What is known of stores with data.
     stores: stores::Stores,
+    /// What the machines of partitions with data were given.
+    recorded: Recorded,
+    /// The flight recordings of nodes, if they are kept.
+    tapes: Vec<Recording>,
     /// What clients were told is not done and never will be.
     not_done: Vec<(String, tickets::Request)>,
     /// The election timeouts that have ended, in thousandths of their range.
@@ -94,6 +100,7 @@ impl Judge {
         let history = founder.history;
         let invariants = Invariants::new(founded);
         let (hosts, shadows) = (Hosts::new(), BTreeMap::new());
+        let recorded = Recorded::new(table.state(), lowering || event_log.keeps_text());
         let now = Era { history, began_ns: 0, begins_with: BTreeMap::new(), table };
         Self {
             event_log,
@@ -107,6 +114,8 @@ impl Judge {
             findings: Vec::new(),
             twins: Twins::default(),
             stores: stores::Stores::default(),
+            recorded,
+            tapes: Vec::new(),
             not_done: Vec::new(),
             timeouts: Vec::new(),
             orders: BTreeMap::new(),
@@ -170,11 +179,22 @@ impl Judge {
 
     /// Records a violation of an invariant that is not in the registry.
     pub fn find(&mut self, id: &'static str, found: String, against: String) {
+        self.find_about(None, id, found, against);
+    }
+
+    /// Records a violation, about a partition with data if it is about one.
+    pub fn find_about(
+        &mut self,
+        partition: Option<PartitionId>,
+        id: &'static str,
+        found: String,
+        against: String,
+    ) {
         self.event_log.note("judge", 0, id, &[], || format!("{found}; {against}"));
         if !self.is_judged(id) {
             self.event_log.count("twins", "violations after both were answered, not judged");
         } else if self.findings.len() < 16 {
-            self.findings.push(Finding { at_ns: now_ns(), id, found, against });
+            self.findings.push(Finding { at_ns: now_ns(), id, found, against, partition });
         }
     }
 
@@ -201,7 +221,7 @@ impl Judge {
             self.find(own::DURABLE, format!("n{node} cannot read its snapshot"), "it was written".to_owned());
             return;
         };
-        let (id, tape) = (self.id(node), self.lowering.then(Tape::default));
+        let (id, tape) = (self.id(node), self.recorded.keeps().then(Tape::default));
         let shadow = self.shadows.remove(&id);
         let earlier = self.hosts.remove(&id).filter(|was| was.me() == config.me);
         let mut beside = None;
@@ -224,7 +244,7 @@ impl Judge {
 
     /// Call when a node's process ends: only its disk is left.
     pub fn died(&mut self, node: u8) {
-        self.replay(node);
+        self.replay_tape(node);
         let id = self.id(node);
         let state = self.hosts.get(&id).and_then(|host| digest(&host.engine).ok());
         self.event_log.note("n", node.into(), "was", &[state.unwrap_or(0)], String::new);
@@ -239,22 +259,6 @@ impl Judge {
         }
         self.invariants.look(&self.hosts);
         self.collect();
-    }
-
-    /// Replays the flight recording of a node's start through the pure machine.
-    fn replay(&mut self, node: u8) {
-        let id = self.id(node);
-        let Some(tape) = self.shadows.get_mut(&id).and_then(|shadow| shadow.tape.take()) else { return };
-        let Some(host) = self.hosts.get(&id) else { return };
-        if let Err(found) = tape.ends_as(&host.engine) {
-            self.find(
-                own::LOWERING,
-                format!("the recording of n{node}: {found}"),
-                "it ends as the node".to_owned(),
-            );
-        } else {
-            self.event_log.count("mark", "a recording replayed");
-        }
     }
 
     /// Call when a node loses its disk.
@@ -356,7 +360,7 @@ impl Judge {
                     self.find(own::HISTORY, found, against);
                 }
                 if self.now.table.through() > through {
-                    self.decided(entry, effect, before.as_ref());
+                    self.decided(at.index, entry, effect, before.as_ref());
                 }
                 self.judge_entry(node, at.index, entry, effect);
             }

@@ -1,60 +1,59 @@
 //! Follows the stores with data: each group of inputs is also given to a *shadow*, the pure machine of the partition with its rows in memory.
-//! What the store answers must be what the shadow answers, and what it opens after a crash what the shadow has. The migration invariants are
-//! judged on the shadows.
+//! What the store answers must be what the shadow answers, and what it opens after a crash what the shadow has. The judge of each partition,
+//! which a replayed recording feeds as well ([`PartitionJudge`]), judges the migration invariants on the shadows.
 
-use super::shadow::{Shadow, Stepped, handle, statement};
 use super::{Judge, own};
-use crate::data::{has_data, machine_at};
+use crate::data::has_data;
 use crate::event_log::now_ns;
 use core::time::Duration;
 use cutover::core::control_plane::{Answer, ControlPlaneEntry};
-use cutover::core::fence::{Body, Config, Fence, Input, Reply, Request};
-use cutover::core::ids::{MigrationId, PartitionId};
-use cutover::core::invariant::{Fact, Findings, Monitor, SinkNow, SinkStep};
+use cutover::core::fence::{Config, Durable, Input};
+use cutover::core::ids::{Epoch, Index, MigrationId, PartitionId, Placement};
+use cutover::core::invariant::Id;
 use cutover::core::migration::PartitionRecord;
-use cutover::core::placement::PartitionState;
 use cutover::core::raft::{Content, Effect as Applied, Entry};
+use cutover::core::trace::partition::{Frame, Step};
 use cutover::sink::storage::{Effect, Storage};
+use cutover_model::copies::{PartitionJudge, decision};
 use std::collections::BTreeMap;
-
-/// All stores of a partition are compared after so many groups.
-const LOOKS: u64 = 16;
 
 /// The inputs of a group, in order.
 type Group = Vec<(PartitionId, Input)>;
-/// What is said by a store, of a copy.
-type Said = (PartitionId, Effect, MigrationId);
 
 /// What is known of all stores with data.
 #[derive(Default)]
 pub(super) struct Stores {
-    shadows: BTreeMap<(u8, PartitionId), Shadow>,
+    pub(super) judges: BTreeMap<PartitionId, PartitionJudge>,
     /// A group whose commit failed: on the disk it is there in full, or not at all.
     pending: BTreeMap<u8, Group>,
-    monitors: BTreeMap<PartitionId, Monitor>,
-    groups: u64,
+    /// What each store's machines last had durable, as the store says.
+    pub(super) kept: BTreeMap<(Placement, PartitionId), Durable>,
+    /// Whether nothing is judged any more.
+    unjudged: bool,
     /// Since when writes of a partition may be blocked, and the longest time that they were.
     blocked: BTreeMap<PartitionId, u64>,
     longest_ns: u64,
 }
 
 impl Stores {
-    fn shadow(&mut self, machine: u8, config: Config) -> &mut Shadow {
-        self.shadows.entry((machine, config.partition)).or_insert_with(|| Shadow::new(config))
+    /// A partition of which a store's disk does not hold what its shadow does.
+    fn stray(&self, storage: &Storage) -> Option<PartitionId> {
+        let store = storage.identity().store;
+        let of = |partition| self.judges.get(&partition).and_then(|judge| judge.shadow(store));
+        let other = storage.fences().find(|(partition, fence)| {
+            of(*partition).is_none_or(|shadow| shadow.fence.durable() != fence.durable())
+        });
+        let lost = self.judges.keys().copied().find(|partition| {
+            let has = of(*partition).is_some_and(|shadow| !shadow.has_nothing());
+            has && storage.fence(*partition).is_none()
+        });
+        other.map(|(partition, _)| partition).or(lost)
     }
 
-    /// Whether a store's disk holds what the shadows do.
-    fn is_as(&self, machine: u8, storage: &Storage) -> bool {
-        let of = |partition| self.shadows.get(&(machine, partition));
-        let known = storage.fences().all(|(partition, fence)| {
-            of(partition).is_some_and(|shadow| shadow.fence.durable() == fence.durable())
-        });
-        let mut shadows = self.shadows.iter().filter(|((at, _), _)| *at == machine);
-        known
-            && shadows.all(|((_, partition), shadow)| {
-                let kept = storage.fence(*partition).is_some();
-                kept || *shadow.fence.durable() == *Shadow::new(*shadow.fence.config()).fence.durable()
-            })
+    /// Keeps what a store has durable of a partition, as the store says.
+    fn keep(&mut self, partition: PartitionId, storage: &Storage) {
+        let durable = storage.fence(partition).map(|fence| fence.durable().clone());
+        self.kept.extend(durable.map(|durable| ((storage.identity().store, partition), durable)));
     }
 }
 
@@ -63,10 +62,19 @@ impl Judge {
         self.now.table.state().table().record(partition).cloned()
     }
 
+    /// Call before anything is judged.
+    pub(super) fn note_unjudged(&mut self) {
+        if !self.judges_data() && !self.stores.unjudged {
+            self.stores.unjudged = true;
+            self.stores.judges.values_mut().for_each(PartitionJudge::unjudged);
+            self.recorded.push(None, || Frame::Step(Step::Unjudged));
+        }
+    }
+
     /// Call when a store starts, with what it has read from its disk.
     pub fn store_opened(&mut self, machine: u8, storage: &Storage) {
         let pending = self.stores.pending.remove(&machine);
-        if !self.stores.is_as(machine, storage) {
+        if self.stores.stray(storage).is_some() {
             // The group whose commit failed is there.
             if let Some(group) = pending {
                 let config = storage.fences().next().map(|(_, fence)| *fence.config());
@@ -77,19 +85,20 @@ impl Judge {
             }
             self.store_reads(machine, storage);
         }
-        for ((at, _), shadow) in &mut self.stores.shadows {
-            if *at == machine {
-                let (config, durable) = (*shadow.fence.config(), shadow.fence.durable().clone());
-                shadow.fence = Fence::recover(config, durable);
-            }
+        let store = storage.identity().store;
+        for (partition, judge) in &mut self.stores.judges {
+            judge.opened(store);
+            self.recorded.push(Some(*partition), || Frame::Step(Step::Opened { store }));
         }
+        storage.fences().for_each(|(partition, _)| self.stores.keep(partition, storage));
     }
 
     /// Call with what is on a store's disk, when no group is under way.
     pub fn store_reads(&mut self, machine: u8, storage: &Storage) {
-        if !self.stores.is_as(machine, storage) {
-            let found = format!("the store on machine {machine} has lost or made up something");
-            self.find(own::DURABLE, found, "its machines say otherwise".to_owned());
+        if let Some(partition) = self.stores.stray(storage) {
+            let found =
+                format!("the store on machine {machine} has lost or made up something of {partition}");
+            self.find_about(Some(partition), own::DURABLE, found, "its machines say otherwise".to_owned());
         }
     }
 
@@ -104,11 +113,16 @@ impl Judge {
     ) {
         self.group(machine, config, inputs, Some(effects));
         for (partition, _) in inputs {
-            let shadow = self.stores.shadow(machine, Config { partition: *partition, ..config });
-            let kept = storage.fence(*partition).is_none_or(|fence| *fence == shadow.fence);
+            let shadow = self.stores.judges.get(partition).and_then(|judge| judge.shadow(config.store));
+            let kept =
+                storage.fence(*partition).zip(shadow).is_none_or(|(fence, shadow)| *fence == shadow.fence);
             if !kept {
                 let found = format!("the machine of {partition} on machine {machine} is another");
-                self.find(own::STORE, found, "it was given the same inputs".to_owned());
+                let against = "it was given the same inputs".to_owned();
+                self.find_about(Some(*partition), own::STORE, found, against);
+            }
+            if self.lowering {
+                self.stores.keep(*partition, storage);
             }
         }
     }
@@ -126,108 +140,61 @@ impl Judge {
         inputs: &[(PartitionId, Input)],
         effects: Option<&[Vec<Effect>]>,
     ) {
-        let judged = self.judges_data();
-        let (mut said, mut wrong): (Vec<Said>, Vec<(String, String)>) = (Vec::new(), Vec::new());
-        let mut findings = Findings::new(true);
+        self.note_unjudged();
+        let store = config.store;
+        let mut of: BTreeMap<PartitionId, (Vec<Input>, Vec<&Vec<Effect>>)> = BTreeMap::new();
         for (at, (partition, input)) in inputs.iter().enumerate() {
-            let config = Config { partition: *partition, ..config };
-            let record = self.record_of(*partition);
-            let Stores { shadows, monitors, .. } = &mut self.stores;
-            let shadow = shadows.entry((machine, *partition)).or_insert_with(|| Shadow::new(config));
-            let mut monitor =
-                Some(monitors.entry(*partition).or_insert_with(|| Monitor::new(None, Vec::new())));
-            if !judged || !has_data(*partition) {
-                monitor = None;
-            }
-            let expected = handle(shadow, input, |step, after, done| {
-                let Some(monitor) = &mut monitor else { return };
-                let request = if let Input::Request(request) = input { Some(request) } else { None };
-                stepped(monitor, &mut findings, step, after, (done, request, record.as_ref()));
-            });
-            if let Some(found) =
-                effects.and_then(|effects| effects.get(at)).filter(|found| **found != expected)
+            let (inputs, found) = of.entry(*partition).or_default();
+            inputs.push(input.clone());
+            found.extend(effects.and_then(|effects| effects.get(at)));
+        }
+        for (partition, (inputs, found)) in of {
+            let record = self.record_of(partition);
+            self.begins(Config { partition, ..config });
+            let Some(judge) = self.stores.judges.get_mut(&partition) else { continue };
+            let expected = judge.group(store, &inputs, effects.is_some(), record.as_ref());
+            let answered = effects.is_some();
+            self.recorded.push(Some(partition), || Frame::Step(Step::Group { store, inputs, answered }));
+            for (found, expected) in
+                found.into_iter().zip(&expected).filter(|(found, expected)| found != expected)
             {
-                wrong.push((format!("{found:?}"), format!("{expected:?}")));
+                let found = format!("the store on machine {machine}: {found:?}");
+                self.find_about(Some(partition), own::STORE, found, format!("{expected:?}"));
             }
-            said.extend(expected.iter().map(|effect| {
-                let (effect, copy) = shadow.states(effect);
-                (*partition, effect, copy)
-            }));
-        }
-        for (found, expected) in wrong {
-            self.find(own::STORE, format!("the store on machine {machine}: {found}"), expected);
-        }
-        for (partition, effect, copy) in said.iter().filter(|_| effects.is_some()) {
-            self.stated(machine, *partition, effect, *copy, judged, &mut findings);
-        }
-        self.found(&findings);
-        self.stores.groups += 1;
-        let looks = self.stores.groups.is_multiple_of(LOOKS);
-        for (partition, input) in inputs {
-            let moves = !matches!(
-                input,
-                Input::Request(Request { body: Body::Write(_) | Body::Read(_) | Body::Export(_), .. })
-            );
-            if judged && (looks || moves) {
-                self.look_at_stores(*partition);
-            }
+            self.found(partition);
         }
     }
 
-    /// Judges what a store says, when it says it.
-    fn stated(
-        &mut self,
-        machine: u8,
-        partition: PartitionId,
-        effect: &Effect,
-        copy: MigrationId,
-        judged: bool,
-        findings: &mut Findings,
-    ) {
-        if let Effect::Halt(halt) = effect {
-            self.find(
-                halt.invariant.entry().id,
-                halt.facts.clone(),
-                "the machine of a store halted".to_owned(),
-            );
-        }
-        let Stores { shadows, monitors, .. } = &mut self.stores;
-        let (Some(shadow), Some(monitor)) =
-            (shadows.get(&(machine, partition)), monitors.get_mut(&partition))
-        else {
-            return;
-        };
+    /// The machine of a partition at a store begins with nothing, unless it is there.
+    fn begins(&mut self, config: Config) {
+        let judged = has_data(config.partition) && !self.stores.unjudged;
+        let judge = self.stores.judges.entry(config.partition).or_default();
         if !judged {
-            return;
+            judge.unjudged();
         }
-        if let Some(statement) = statement(effect) {
-            monitor.feed(&Fact::Stated(statement, copy, shadow.now()), findings);
-        }
-        if let Effect::Reply(Reply::Applied { write, .. }) = effect {
-            monitor.feed(&Fact::Acknowledged(write.id), findings);
-        }
-    }
-
-    fn found(&mut self, findings: &Findings) {
-        for violation in findings.violations() {
-            self.find(violation.id.entry().id, violation.found.clone(), violation.against.clone());
+        if judge.shadow(config.store).is_none() {
+            let (closed_through, newest) = (Epoch::ZERO, MigrationId::ZERO);
+            judge.begins(config, closed_through, newest);
+            let step = Step::Store { config, closed_through, newest };
+            self.recorded.push(Some(config.partition), || Frame::Step(step));
         }
     }
 
-    /// Judges the record of a partition and all its copies.
-    fn look_at_stores(&mut self, partition: PartitionId) {
-        if !has_data(partition) || !self.judges_data() {
-            return;
+    /// Call when no order explains what the callers of gateways saw of a partition.
+    pub fn rows_contradict(&mut self, partition: PartitionId, found: String, against: String) {
+        let id = Id::Linearizable.entry().id;
+        self.recorded.push(Some(partition), || Frame::Found { id: id.to_owned() });
+        self.find_about(Some(partition), id, found, against);
+    }
+
+    /// Takes over what the judge of a partition has found.
+    fn found(&mut self, partition: PartitionId) {
+        let violations = self.stores.judges.get_mut(&partition).map(PartitionJudge::take_violations);
+        for violation in violations.into_iter().flatten() {
+            let id = violation.id.entry().id;
+            self.recorded.push(Some(partition), || Frame::Found { id: id.to_owned() });
+            self.find_about(Some(partition), id, violation.found, violation.against);
         }
-        let record = self.record_of(partition);
-        let mut findings = Findings::new(true);
-        let Stores { shadows, monitors, .. } = &self.stores;
-        let of = shadows.iter().filter(|((_, other), _)| *other == partition);
-        let sinks: Vec<SinkNow<'_>> = of.map(|(_, shadow)| shadow.now()).collect();
-        if let Some(monitor) = monitors.get(&partition) {
-            monitor.judge(&Fact::Now(record.as_ref(), &sinks), &mut findings);
-        }
-        self.found(&findings);
     }
 
     /// Forgets how long writes were blocked so far.
@@ -263,60 +230,27 @@ impl Judge {
     /// Judges a command on a partition with data, when it is applied first.
     pub(super) fn decided(
         &mut self,
+        at: Index,
         entry: &Entry<ControlPlaneEntry>,
         effect: &Applied<Answer>,
         before: Option<&PartitionRecord>,
     ) {
-        let Content::Payload { payload: ControlPlaneEntry::OwnershipTransition(command), .. } =
-            &entry.content
+        let Content::Payload { payload, .. } = &entry.content else { return };
+        let Applied::Answered { answer, repeated: false } = effect else { return };
+        self.note_unjudged();
+        self.recorded.push(None, || Frame::Step(Step::Entry { at, entry: payload.clone() }));
+        let (ControlPlaneEntry::OwnershipTransition(command), Some(outcome)) = (payload, decision(answer))
         else {
             return;
         };
-        let Applied::Answered { answer, repeated: false } = effect else { return };
-        if !has_data(command.partition) || !self.judges_data() {
+        let partition = command.partition;
+        if !has_data(partition) || self.stores.unjudged {
             return;
         }
-        let outcome = match answer {
-            Answer::Epoch(epoch) => Ok(*epoch),
-            Answer::Refused(error) => Err(*error),
-            Answer::Named { .. }
-            | Answer::Noted
-            | Answer::Store { .. }
-            | Answer::StoreRefused(_)
-            | Answer::OrderRefused(_) => return,
-        };
-        let partition = command.partition;
         let after = self.record_of(partition);
         self.note_block(partition, after.as_ref().is_some_and(PartitionRecord::may_block));
-        let owner = after.as_ref().and_then(|record| record.placed).map(|placed| match placed.state {
-            PartitionState::Active(at) => at,
-            PartitionState::Migrating { from, .. } => from,
-        });
-        let owner = owner.and_then(|at| machine_at(at, &self.now.table));
-        let mut findings = Findings::new(true);
-        let Stores { shadows, monitors, .. } = &mut self.stores;
-        let owner = owner.and_then(|machine| shadows.get(&(machine, partition))).map(Shadow::now);
-        let monitor = monitors.entry(partition).or_insert_with(|| Monitor::new(None, Vec::new()));
-        let fact = Fact::Decided { before, command, outcome, after: after.as_ref(), owner };
-        monitor.feed(&fact, &mut findings);
-        self.found(&findings);
-        self.look_at_stores(partition);
+        let judge = self.stores.judges.entry(partition).or_default();
+        judge.decided(before, command, outcome, after.as_ref());
+        self.found(partition);
     }
-}
-
-/// Reports a step that changed a machine.
-fn stepped(
-    monitor: &mut Monitor,
-    findings: &mut Findings,
-    step: &Stepped,
-    after: &Shadow,
-    (done, request, record): (&Input, Option<&Request>, Option<&PartitionRecord>),
-) {
-    let Some(request) = request else { return };
-    if let (Input::Apply(write), true) = (done, step.wrote) {
-        let (store, fences) = (after.fence.config().store, step.before.fence.durable());
-        monitor.feed(&Fact::Wrote { store, write, fences, record }, findings);
-    }
-    let (before, after) = (step.before.now(), after.now());
-    monitor.feed(&Fact::SinkStepped(SinkStep { request: Some(request), before, after, record }), findings);
 }

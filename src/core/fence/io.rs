@@ -1,15 +1,15 @@
 //! The inputs and outputs of a fence.
 
 use super::{
-    Body, CatchUpEvidence, Change, ChunkTaken, Dropped, Ended, Export, Key, Prepared, Read, Refusal, Request,
-    Row, SealReceipt, Stuck, WatermarkReading, Write,
+    Body, CatchUpEvidence, Change, Chunk, ChunkTaken, Dropped, Ended, Export, Key, Prepared, Read, Refusal,
+    Request, Row, SealReceipt, Stuck, WatermarkReading, Write,
 };
 use crate::core::ids::{Halt, MigrationId, Placement, Position};
 use alloc::vec::Vec;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// An input of a fence.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Input {
     /// A request arrived. A write among them is admitted, and applied by a later `Apply`.
     Request(Request),
@@ -122,4 +122,36 @@ pub enum Reply {
         /// Why the request is refused.
         refusal: Refusal,
     },
+}
+
+/// Something that a fence wants done beyond the disk, once what it rests on is durable.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// An answer to whoever sent the request.
+    Reply(Reply),
+    /// The value that was read.
+    Value {
+        /// The read.
+        read: Read,
+        /// The row; `None` if there is none.
+        row: Option<Row>,
+        /// The position of the copy when the row was read.
+        position: Position,
+    },
+    /// The chunk that was asked for, or why there is none.
+    Chunk {
+        /// What was asked for.
+        export: Export,
+        /// The chunk.
+        chunk: Result<Chunk, Refusal>,
+    },
+    /// The copy of this migration is to be pulled from its source.
+    Pull {
+        /// The migration that the copy is for.
+        migration: MigrationId,
+        /// The store to pull from.
+        source: Placement,
+    },
+    /// The partition's machine broke an invariant, and has stopped.
+    Halt(Halt),
 }

@@ -47,7 +47,7 @@ pub use contents::Contents;
 pub use digest::{Digest, RowsDigest};
 pub use durable::{Copy, Durable, Size};
 pub use export::{CutError, Source, View};
-pub use io::{Input, Output, Reply};
+pub use io::{Effect, Input, Output, Reply};
 pub use refusal::{ChunkFault, Measure, Refusal, Stuck};
 pub use request::{
     Body, Chunk, DropCopy, End, EvidenceQuery, Export, Prepare, Read, Request, Seal, WatermarkQuery, Write,

@@ -53,11 +53,13 @@
 //! # Ok::<(), cutover::core::trace::Unfit>(())
 //! ```
 //!
-//! May import: `core::control_plane`.
+//! May import: `core::ids`, `core::fence`, `core::control_plane`, `core::invariant`.
 
 mod error;
 mod format;
+mod framing;
 mod parse;
+pub mod partition;
 pub mod recording;
 mod step;
 

@@ -9,6 +9,7 @@
 //! The first frame is the state, the last one a digest of the final state. If the last frame is missing or
 //! cut off, the process ended during the recording.
 
+use super::framing;
 use crate::core::control_plane::{
     ControlPlaneConsensus, ControlPlaneInput, ReplicatedControlPlane, SingleNodeControlPlane,
 };
@@ -44,16 +45,18 @@ pub enum Frame {
 /// Why bytes are not a recording, or do not replay.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum RecordingError {
-    /// The file does not begin with [`MAGIC`].
-    #[error("not a recording: it does not begin with {:?}", "cutover-recording")]
+    /// The file begins like no recording.
+    #[error("not a recording: it does not begin with \"cutover-recording\" or \"cutover-partition\"")]
     Magic,
     /// The recording has another format version.
     #[error(
-        "a recording of version {found}, expected version {VERSION}: replay it with the program that wrote it"
+        "a recording of version {found}, expected version {expected}: replay it with the program that wrote it"
     )]
     Version {
         /// The version of the recording.
         found: u32,
+        /// The version that this program reads.
+        expected: u32,
     },
     /// The recording is of a kind of engine that this program does not have.
     #[error(
@@ -118,7 +121,7 @@ impl fmt::Debug for Replayed {
 /// # Errors
 /// [`RecordingError::Codec`]
 pub fn digest(engine: &dyn ControlPlaneConsensus) -> Result<u64, RecordingError> {
-    Ok(fnv(&encode(engine)?))
+    Ok(framing::fnv(&encode(engine)?))
 }
 
 fn encode(engine: &dyn ControlPlaneConsensus) -> Result<Vec<u8>, RecordingError> {
@@ -141,21 +144,6 @@ fn start(name: &str, state: &[u8]) -> Result<Box<dyn ControlPlaneConsensus>, Rec
     }
 }
 
-const fn fnv(bytes: &[u8]) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut at = 0;
-    while at < bytes.len() {
-        hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0100_0000_01b3);
-        at += 1;
-    }
-    hash
-}
-
-fn check(bytes: &[u8]) -> [u8; 4] {
-    let [a, b, c, d, ..] = fnv(bytes).to_le_bytes();
-    [a, b, c, d]
-}
-
 impl Frame {
     /// The first frame of a recording of this engine.
     ///
@@ -170,30 +158,11 @@ impl Frame {
     /// # Errors
     /// [`RecordingError::Codec`]
     pub fn encode(&self) -> Result<Vec<u8>, RecordingError> {
-        let body =
-            postcard::to_allocvec(self).map_err(|source| RecordingError::Codec { frame: 0, source })?;
-        let mut bytes = Vec::new();
-        if matches!(self, Self::Start { .. }) {
-            bytes.extend_from_slice(MAGIC);
-            bytes.extend_from_slice(&VERSION.to_le_bytes());
-        }
-        let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
-        bytes.extend_from_slice(&length.to_le_bytes());
-        bytes.extend_from_slice(&check(&body));
-        bytes.extend_from_slice(&body);
+        let first = matches!(self, Self::Start { .. });
+        let mut bytes = if first { framing::header(MAGIC, VERSION) } else { Vec::new() };
+        framing::write(self, &mut bytes)?;
         Ok(bytes)
     }
-}
-
-/// Takes bytes from the front; `None` if there are fewer.
-fn take<'b>(bytes: &mut &'b [u8], count: usize) -> Option<&'b [u8]> {
-    let (front, rest) = bytes.split_at_checked(count)?;
-    *bytes = rest;
-    Some(front)
-}
-
-fn number(bytes: &mut &[u8]) -> Option<u32> {
-    Some(u32::from_le_bytes(take(bytes, 4)?.try_into().ok()?))
 }
 
 /// Decodes the frames of a recording. A last frame that is cut off is dropped: the process ended while
@@ -201,30 +170,8 @@ fn number(bytes: &mut &[u8]) -> Option<u32> {
 ///
 /// # Errors
 /// [`RecordingError`]
-pub fn frames(mut bytes: &[u8]) -> Result<Vec<Frame>, RecordingError> {
-    if take(&mut bytes, MAGIC.len()) != Some(MAGIC) {
-        return Err(RecordingError::Magic);
-    }
-    let version = number(&mut bytes).ok_or(RecordingError::Magic)?;
-    if version != VERSION {
-        return Err(RecordingError::Version { found: version });
-    }
-    let mut frames = Vec::new();
-    for frame in 1.. {
-        let mut rest = bytes;
-        let whole = number(&mut rest).and_then(|length| {
-            let check = take(&mut rest, 4)?;
-            Some((check, take(&mut rest, usize::try_from(length).ok()?)?))
-        });
-        let Some((expected, body)) = whole else { break };
-        if check(body) != expected {
-            return Err(RecordingError::Frame { frame, what: "damaged: its check does not fit" });
-        }
-        let read = postcard::from_bytes(body).map_err(|source| RecordingError::Codec { frame, source })?;
-        frames.push(read);
-        bytes = rest;
-    }
-    Ok(frames)
+pub fn frames(bytes: &[u8]) -> Result<Vec<Frame>, RecordingError> {
+    framing::read(bytes, MAGIC, VERSION)
 }
 
 /// Replays the recorded inputs through the recorded engine, and compares the final state.

@@ -26,11 +26,10 @@ mod group;
 mod opening;
 mod tables;
 
-use crate::core::fence::{
-    Chunk, Config, Enforcement, Export, Fence, FenceLimits, Input, Read, Refusal, Reply, Row,
-};
+pub use crate::core::fence::Effect;
+use crate::core::fence::{Config, Enforcement, Fence, FenceLimits, Input};
 use crate::core::ids::{
-    Epoch, Halt, Incarnation, MigrationId, PartitionId, Placement, Position, Serial, SessionId,
+    Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Serial, SessionId,
 };
 use crate::node::store::database::Database;
 use crate::node::store::error::Place;
@@ -91,38 +90,6 @@ impl Beginning {
         let epoch = self.partitions.get(&config.partition).copied().unwrap_or(self.epoch);
         Fence::returned(config, epoch, self.migration)
     }
-}
-
-/// Something that a fence wants done beyond the disk, once what it rests on is durable.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Effect {
-    /// An answer to whoever sent the request.
-    Reply(Reply),
-    /// The value that was read.
-    Value {
-        /// The read.
-        read: Read,
-        /// The row; `None` if there is none.
-        row: Option<Row>,
-        /// The position of the copy when the row was read.
-        position: Position,
-    },
-    /// The chunk that was asked for, or why there is none.
-    Chunk {
-        /// What was asked for.
-        export: Export,
-        /// The chunk.
-        chunk: Result<Chunk, Refusal>,
-    },
-    /// The copy of this migration is to be pulled from its source.
-    Pull {
-        /// The migration that the copy is for.
-        migration: MigrationId,
-        /// The store to pull from.
-        source: Placement,
-    },
-    /// The partition's machine broke an invariant, and has stopped.
-    Halt(Halt),
 }
 
 /// One partition: its machine, and what the file has of it.

@@ -7,6 +7,7 @@ pub(crate) mod history;
 mod history_words;
 mod registers;
 pub(crate) mod replay;
+mod replay_partition;
 mod replay_recording;
 mod report;
 pub(crate) mod review;

@@ -1,6 +1,6 @@
 //! The verb `replay`.
 
-use super::replay_recording;
+use super::{replay_partition, replay_recording};
 use crate::numbers::count;
 use crate::offer::Offer;
 use crate::{Format, exit, program, refuse};
@@ -29,7 +29,7 @@ pub struct Args {
 /// The verb in a program that replays recordings of nodes, too.
 pub fn with_recordings(replay: clap::Command) -> clap::Command {
     replay.mut_arg("paths", |paths| {
-        paths.help("Files with traces or recordings of nodes, or directories of them")
+        paths.help("Files with traces or recordings of nodes and partitions, or directories of them")
     })
 }
 
@@ -110,9 +110,13 @@ fn one<P: Protocols>(console: &Console, file: &Path, offer: Offer) -> u8 {
     let name = file.display();
     if offer == Offer::Server
         && let Ok(bytes) = std::fs::read(file)
-        && replay_recording::is_one(&bytes)
     {
-        return replay_recording::one(console, file, &bytes);
+        if replay_recording::is_one(&bytes) {
+            return replay_recording::one(console, file, &bytes);
+        }
+        if replay_partition::is_one(&bytes) {
+            return replay_partition::one(console, file, &bytes);
+        }
     }
     let replayed = match read(file) {
         Ok(trace) => {

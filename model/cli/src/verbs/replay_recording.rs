@@ -49,5 +49,7 @@ fn say(console: &Console, file: &Path, verdict: TraceVerdict, note: &str, calls:
         verdict,
         calls,
         note: note.to_owned(),
+        invariant: None,
+        step: None,
     }));
 }

@@ -116,15 +116,21 @@ pub struct Trace {
     pub step: Option<u64>,
 }
 
-/// The result of replaying a node's flight recording.
+/// The result of replaying a node's flight recording, or the recording of a partition.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Recording {
     /// Path of the recording.
     pub path: String,
     /// How the replay ended.
     pub verdict: TraceVerdict,
-    /// Number of recorded calls to the node's engine.
+    /// Number of recorded calls to the node's engine, or of steps of the partition.
     pub calls: u64,
-    /// A summary of the node's state at the end, or why there is none.
+    /// A summary of the node's state at the end, or why there is none; of a partition, whether it ended as recorded.
     pub note: String,
+    /// Id of the invariant that the machines of a partition violate.
+    #[serde(default)]
+    pub invariant: Option<String>,
+    /// Number of the step that shows it, from 1.
+    #[serde(default)]
+    pub step: Option<u64>,
 }

@@ -3,9 +3,10 @@
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use core::fmt;
+use serde::{Deserialize, Serialize};
 
 /// What a register holds.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum Value {
     /// Nothing: the key was never written, or is deleted. In a file: `null`.
     Nothing,
@@ -44,7 +45,7 @@ impl fmt::Display for Value {
 }
 
 /// An operation as it is invoked, over values `V`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Call<V = Value> {
     /// Reads the register.
     Read,
@@ -60,7 +61,7 @@ pub enum Call<V = Value> {
 }
 
 /// How an operation ended, over values `V`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Outcome<V = Value> {
     /// A write or a compare-and-swap took effect.
     Done,

@@ -1,21 +1,33 @@
 //! The shadow of a partition at a store: the pure machine with its rows in memory, and what it makes of an input.
 
-use cutover::core::fence::{Chunk, Config, Contents, CutError, Fence, Input, Output, Reply, Rows, Source};
+use cutover::core::fence::{
+    Chunk, Config, Contents, CutError, Effect, Fence, Input, Output, Reply, Rows, Source,
+};
 use cutover::core::ids::{Epoch, MigrationId, Position};
 use cutover::core::invariant::{SinkNow, Statement};
-use cutover::sink::storage::Effect;
 use std::collections::VecDeque;
 
 /// The machine of a partition at a store, with its rows.
-#[derive(Clone)]
-pub(super) struct Shadow {
-    pub(super) fence: Fence,
-    pub(super) data: Contents,
+#[derive(Clone, Debug)]
+pub struct Shadow {
+    /// The machine.
+    pub fence: Fence,
+    /// Its rows and changes.
+    pub data: Contents,
 }
 
 impl Shadow {
-    pub(super) fn new(config: Config) -> Self {
-        Self { fence: Fence::returned(config, Epoch::ZERO, MigrationId::ZERO), data: Contents::default() }
+    /// A store that has nothing of the partition, closed to tokens up to an epoch.
+    #[must_use]
+    pub fn new(config: Config, closed_through: Epoch, newest: MigrationId) -> Self {
+        Self { fence: Fence::returned(config, closed_through, newest), data: Contents::default() }
+    }
+
+    /// Whether the store has nothing of the partition, as at the beginning.
+    #[must_use]
+    pub fn has_nothing(&self) -> bool {
+        let began = Fence::returned(*self.fence.config(), Epoch::ZERO, MigrationId::ZERO);
+        *self.fence.durable() == *began.durable()
     }
 
     pub(super) const fn now(&self) -> SinkNow<'_> {
