@@ -89,6 +89,8 @@ pub struct Judge {
     taken: BTreeMap<(u8, SessionId, Serial), u64>,
     /// When the machine of each node has last taken a read.
     read: BTreeMap<u8, u64>,
+    /// When the machine of each node was last in contact with a leader.
+    led: BTreeMap<u8, u64>,
     lowering: bool,
 }
 
@@ -121,6 +123,7 @@ impl Judge {
             orders: BTreeMap::new(),
             taken: BTreeMap::new(),
             read: BTreeMap::new(),
+            led: BTreeMap::new(),
             lowering,
         }
     }
@@ -299,6 +302,9 @@ impl Judge {
         }
         let earlier = Earlier::of(host);
         let accepted = host.engine.handle(input.clone());
+        if host.engine.node().leader().is_some() {
+            self.led.insert(node, now_ns());
+        }
         let (outputs, agrees) = disk::outputs(host, shadow);
         for output in &outputs {
             if let Output::Send(message) = output {

@@ -191,6 +191,12 @@ impl Judge {
         if all && fresh { None } else { stale(said, format!("the log has {wanted:?}")) }
     }
 
+    /// Whether a node was in contact with a leader at some moment since then, be it in an earlier start.
+    #[must_use]
+    pub fn was_led(&self, machine: u8, since_ns: u64) -> bool {
+        self.led.get(&machine).is_some_and(|at| *at >= since_ns)
+    }
+
     /// A node's machine as it is now, if the judge follows that machine.
     #[must_use]
     pub fn look(&self, machine: u8) -> Option<Look> {

@@ -2,7 +2,7 @@
 //! late, and closes it. What it is told must bring its table to the present.
 
 use super::watch::{WatchProgress, Watcher};
-use crate::event_log::lock;
+use crate::event_log::{lock, now_ns};
 use crate::host::Hosts;
 use crate::judge::own;
 use crate::stream::Stream;
@@ -33,7 +33,7 @@ impl Prober {
             sleep(Duration::from_millis(self.chance.below(800))).await;
             let node = self.chance.pick(&self.hosts.all()).unwrap_or(1);
             self.begin_at_some_revision();
-            let before = lock(&self.hosts.judge).look(node);
+            let (asked_ns, before) = (now_ns(), lock(&self.hosts.judge).look(node));
             let opened = self.watcher.begin_at(node).await;
             let after = lock(&self.hosts.judge).look(node);
             let Some(stream) = opened else { continue };
@@ -42,6 +42,7 @@ impl Prober {
                 && before.leader().is_none()
                 && after.leader().is_none()
                 && before.term() == after.term()
+                && !lock(&self.hosts.judge).was_led(node, asked_ns)
             {
                 let found = format!("p{} watches at n{node}", self.number);
                 lock(&self.hosts.judge).find(

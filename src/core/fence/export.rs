@@ -44,15 +44,23 @@ pub struct Source<'a> {
 
 impl Fence {
     /// Has a chunk cut, after a `Persist`: what a crash could undo must not be copied, since its position could then name two writes.
-    pub(super) fn export(&self, export: &Export) -> Result<Vec<Output>, Refusal> {
-        exported(self.copy()?, export)?;
+    pub(super) fn export(&mut self, export: &Export) -> Result<Vec<Output>, Refusal> {
+        let (newest, store) = (self.durable.newest, self.config.store);
+        let copy = self.durable.copy.as_mut().ok_or(Refusal::UnknownPartition { store })?;
+        // A migration begins later than the one that made the copy, and has it as its source: the log has given the partition to the copy. It
+        // lacks rows if it was forced; nobody may have written to it or sealed it since.
+        let whole = export.migration > newest && copy.finished;
+        exported(copy, export, whole)?;
+        if whole {
+            copy.finish();
+        }
         Ok(vec![Output::Persist, Output::Hand(export.clone())])
     }
 }
 
-/// Whether a copy has what follows.
-fn exported(copy: &Copy, export: &Export) -> Result<(), Refusal> {
-    if copy.frontier != Frontier::Everything {
+/// Whether a copy has what follows. `whole`: what it has is all there is.
+fn exported(copy: &Copy, export: &Export, whole: bool) -> Result<(), Refusal> {
+    if copy.frontier != Frontier::Everything && !whole {
         return Err(Refusal::Incomplete { have: copy.frontier.clone() });
     }
     if export.after == Frontier::Nothing {
@@ -89,7 +97,7 @@ impl Chunk {
     pub fn cut<V: View>(source: Source<'_>, export: &Export, view: &V) -> Result<Self, CutError<V::Error>> {
         let unknown = Refusal::UnknownPartition { store: source.store };
         let copy = source.durable.copy().ok_or(CutError::Refused(unknown))?;
-        exported(copy, export).map_err(CutError::Refused)?;
+        exported(copy, export, false).map_err(CutError::Refused)?;
         let mut room = Room::of(export, source.limits);
         let first = export.after == Frontier::Nothing;
         let mut chunk = Self {

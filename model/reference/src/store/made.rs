@@ -1,9 +1,9 @@
 //! What a request that violates no rule makes of the store.
 
 use super::memory::{Known, Remembered};
-use super::state::{Copy, Effect, Says, Store};
+use super::state::{Copy, Effect, Says, State, Store};
 use crate::statement::{Dropped, Ended, Prepared, Reached, Receipt, Speaker};
-use cutover::core::fence::{Body, Change, Chunk, DropCopy, End, Key, Prepare, Row, Seal, Value, Write};
+use cutover::core::fence::{Body, Change, Chunk, DropCopy, End, Export, Key, Prepare, Row, Seal, Value, Write};
 use cutover::core::ids::{MigrationId, Position};
 use std::collections::BTreeMap;
 
@@ -26,8 +26,15 @@ pub fn make(store: &mut Store, body: &Body) -> Option<Made> {
             says(Says::Reading(reached, store.state.sealed_through))
         }
         Body::Drop(drop) => Some(dropped(store, drop)),
-        // F9
-        Body::Export(export) => says(Says::Hands(export.clone())),
+        Body::Export(export) => {
+            // F9
+            let (owns, settings) = (gives_as_owner(&store.state, export), store.settings);
+            let copy = store.state.copy.as_mut()?;
+            if owns {
+                copy.finish(&settings);
+            }
+            says(Says::Hands(export.clone()))
+        }
         Body::Chunk(chunk) => taken(store, chunk),
         Body::End(end) => ended(store, *end),
         Body::Write(write) => {
@@ -81,6 +88,13 @@ pub fn trim(store: &mut Store, through: Position) -> Vec<Effect> {
     copy.logged_after = through;
     copy.log.retain(|change| change.position > through);
     vec![Effect::Trim(through)]
+}
+
+/// Whether a copy that lacks rows is asked for as all that there is.
+#[must_use]
+pub fn gives_as_owner(state: &State, export: &Export) -> bool {
+    // F9
+    state.copy.as_ref().is_some_and(|copy| copy.finished) && export.migration > state.newest
 }
 
 fn says(says: Says) -> Option<Made> {

@@ -1,5 +1,6 @@
 //! Which rules a request violates. All of them are named, so that the store may look at them in any order.
 
+use super::made::gives_as_owner;
 use super::memory::Known;
 use super::size::size;
 use super::state::{Copy, Store};
@@ -30,7 +31,10 @@ pub fn violated(store: &Store, request: &Request) -> Vec<Refusal> {
         // F7
         Body::Watermark(_) => no.copy(|_, _| {}),
         Body::Drop(drop) => no.drop_copy(drop),
-        Body::Export(export) => no.copy(|no, copy| no.found.extend(refuses_export(copy, export))),
+        Body::Export(export) => {
+            let whole = gives_as_owner(&store.state, export);
+            no.copy(|no, copy| no.found.extend(refuses_export(copy, export, whole)));
+        }
         Body::Chunk(chunk) => no.chunk(chunk),
         Body::End(end) => {
             // F23
@@ -68,10 +72,11 @@ fn is_new(store: &Store, write: &Write) -> bool {
 }
 
 /// The rules that an export violates, of which there are more than that a copy is needed.
-pub(super) fn refuses_export(copy: &Copy, export: &Export) -> Vec<Refusal> {
+/// `whole`: the copy is all that there is.
+pub(super) fn refuses_export(copy: &Copy, export: &Export, whole: bool) -> Vec<Refusal> {
     // F9
     let mut found = Vec::new();
-    if !copy.is_complete() {
+    if !copy.is_complete() && !whole {
         found.push(Refusal::Incomplete { have: copy.frontier.clone() });
     }
     if export.after == Frontier::Nothing {
