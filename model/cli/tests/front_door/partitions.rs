@@ -102,6 +102,7 @@ fn recorded() -> Vec<Frame> {
     let at = case.log(Transition::Begin { expected: at, to: TARGET });
     case.store(TARGET);
     let _prepared = case.ask(TARGET, prepare(at.migration, at.epoch, Some(SOURCE)));
+    let at = case.log(Transition::StartBlock { expected: at, target: Incarnation(TARGET.0) });
     let seal = Seal { migration: at.migration, through: at.epoch, target: Incarnation(TARGET.0) };
     let said = case.ask(SOURCE, Body::Seal(seal));
     let Reply::Sealed(receipt) = said else { panic!("{said}") };
