@@ -99,7 +99,7 @@ pub fn replay(frames: impl IntoIterator<Item = Frame>) -> Result<Replayed, Recor
         match frame {
             Frame::Start { .. } => return Err(misplaced("a second start")),
             Frame::Step(step) => run.step(&step).map_err(misplaced)?,
-            Frame::Found { id } => run.replayed.recorded.push((run.replayed.steps, id)),
+            Frame::Found { id } => run.was_found(id),
             Frame::End { stores } => run.end(&stores)?,
         }
     }
@@ -174,6 +174,18 @@ impl Run {
         let said = said.iter().map(|said| format!("\n             > {said}"));
         let said: String = said.collect();
         self.told.push_back(format!("{:>6} {:<6} {step}{said}", self.replayed.steps, step.lane()));
+    }
+
+    /// Notes what the run found. If the machines here do not show it, they do otherwise than in the run, so that what follows is not
+    /// what they would have been given: it is not judged. What callers saw is judged at the end.
+    fn was_found(&mut self, id: String) {
+        let step = self.replayed.steps;
+        let found = |at: &Violated| at.step == step && at.violation.id.entry().id == id;
+        if id != Id::Linearizable.entry().id && !self.replayed.violations.iter().any(found) {
+            self.rows_judged = false;
+            self.replayed.judge.unjudged();
+        }
+        self.replayed.recorded.push((step, id));
     }
 
     fn found(&mut self) {

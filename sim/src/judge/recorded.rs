@@ -12,12 +12,15 @@ use cutover_model::copies::{Replayed, replay};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
+/// A frame, and the partition that it is about.
+type About = (Option<PartitionId>, Frame);
+
 /// The frames of all partitions, in order; `None`: of each of them. Clones share them.
 #[derive(Clone)]
 pub struct Recorded {
     keeps: bool,
     state: Arc<ControlPlaneState>,
-    frames: Arc<Mutex<Vec<(Option<PartitionId>, Frame)>>>,
+    frames: Arc<Mutex<Vec<About>>>,
 }
 
 impl Recorded {

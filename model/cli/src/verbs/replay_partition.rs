@@ -45,7 +45,9 @@ fn judged(replayed: &Replayed) -> (TraceVerdict, String, u8) {
     let Replayed { violations, recorded, ended, strays, unjudged, .. } = replayed;
     let same = if replayed.as_recorded() { "as recorded" } else { "not as recorded" };
     if !violations.is_empty() {
-        return (TraceVerdict::Violates, same.to_owned(), exit::VIOLATED);
+        let lies = ", the machines hold: the failure lies in the edge or at a gateway";
+        let lies = if replayed.machines_hold() { lies } else { "" };
+        return (TraceVerdict::Violates, format!("{same}{lies}"), exit::VIOLATED);
     }
     if !ended {
         let note = "the recording has no end: there is no state to compare with".to_owned();
