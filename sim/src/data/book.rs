@@ -64,6 +64,15 @@ impl Book {
         lock(&self.0).forced.insert(partition);
     }
 
+    /// The rows of partitions that a store has lost are not judged.
+    pub fn all_lost(
+        &self,
+        is_lost: impl Fn(PartitionId) -> bool,
+        partitions: impl Iterator<Item = PartitionId>,
+    ) {
+        lock(&self.0).forced.extend(partitions.filter(|partition| is_lost(*partition)));
+    }
+
     /// The verdict on all rows.
     #[must_use]
     pub fn judge(&self) -> Judged {

@@ -9,12 +9,15 @@ mod beside;
 mod disk;
 mod era;
 mod finding;
+mod orders;
 mod reads;
 mod shadow;
 mod stores;
 mod tickets;
+mod timed;
 mod timers;
 mod twin;
+mod wiped;
 
 use beside::{Beside, Survivor};
 pub use era::{Era, Moment};
@@ -73,6 +76,7 @@ pub struct Judge {
     twins: Twins,
     /// What is known of stores with data.
     stores: stores::Stores,
+    orders_of_moves: orders::Orders,
     /// What clients were told is not done and never will be.
     not_done: Vec<(String, tickets::Request)>,
     /// The election timeouts that have ended, in thousandths of their range.
@@ -107,6 +111,7 @@ impl Judge {
             findings: Vec::new(),
             twins: Twins::default(),
             stores: stores::Stores::default(),
+            orders_of_moves: orders::Orders::default(),
             not_done: Vec::new(),
             timeouts: Vec::new(),
             orders: BTreeMap::new(),
@@ -357,6 +362,7 @@ impl Judge {
                 }
                 if self.now.table.through() > through {
                     self.decided(entry, effect, before.as_ref());
+                    self.ordered(at.index, entry, effect);
                 }
                 self.judge_entry(node, at.index, entry, effect);
             }

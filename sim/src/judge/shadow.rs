@@ -3,7 +3,7 @@
 use cutover::core::fence::{Chunk, Config, Contents, CutError, Fence, Input, Output, Reply, Rows, Source};
 use cutover::core::ids::{Epoch, MigrationId, Position};
 use cutover::core::invariant::{SinkNow, Statement};
-use cutover::sink::storage::Effect;
+use cutover::sink::storage::{Beginning, Effect};
 use std::collections::VecDeque;
 
 /// The machine of a partition at a store, with its rows.
@@ -16,6 +16,13 @@ pub(super) struct Shadow {
 impl Shadow {
     pub(super) fn new(config: Config) -> Self {
         Self { fence: Fence::returned(config, Epoch::ZERO, MigrationId::ZERO), data: Contents::default() }
+    }
+
+    /// The shadow at a store that was created with what the log had committed.
+    pub(super) fn begun(config: Config, beginning: Option<&Beginning>) -> Self {
+        let Some(beginning) = beginning else { return Self::new(config) };
+        let epoch = beginning.partitions.get(&config.partition).copied().unwrap_or(beginning.epoch);
+        Self { fence: Fence::returned(config, epoch, beginning.migration), data: Contents::default() }
     }
 
     pub(super) const fn now(&self) -> SinkNow<'_> {

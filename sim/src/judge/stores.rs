@@ -9,13 +9,12 @@ use crate::event_log::now_ns;
 use core::time::Duration;
 use cutover::core::control_plane::{Answer, ControlPlaneEntry};
 use cutover::core::fence::{Body, Config, Fence, Input, Reply, Request};
-use cutover::core::ids::{MigrationId, PartitionId};
+use cutover::core::ids::{Epoch, MigrationId, PartitionId, Placement};
 use cutover::core::invariant::{Fact, Findings, Monitor, SinkNow, SinkStep};
-use cutover::core::migration::PartitionRecord;
-use cutover::core::placement::PartitionState;
+use cutover::core::migration::{PartitionRecord, Transition};
 use cutover::core::raft::{Content, Effect as Applied, Entry};
-use cutover::sink::storage::{Effect, Storage};
-use std::collections::BTreeMap;
+use cutover::sink::storage::{Beginning, Effect, Storage};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All stores of a partition are compared after so many groups.
 const LOOKS: u64 = 16;
@@ -28,10 +27,16 @@ type Said = (PartitionId, Effect, MigrationId);
 /// What is known of all stores with data.
 #[derive(Default)]
 pub(super) struct Stores {
-    shadows: BTreeMap<(u8, PartitionId), Shadow>,
+    pub(super) shadows: BTreeMap<(u8, PartitionId), Shadow>,
     /// A group whose commit failed: on the disk it is there in full, or not at all.
-    pending: BTreeMap<u8, Group>,
+    pub(super) pending: BTreeMap<u8, Group>,
     monitors: BTreeMap<PartitionId, Monitor>,
+    /// What stores began with that have lost their disks.
+    pub(super) beginnings: BTreeMap<u8, Beginning>,
+    /// Partitions whose rows were lost with the store that had them.
+    pub(super) lost: BTreeSet<PartitionId>,
+    /// Since when writes with tokens below an epoch may not take effect at a store for ever, which had the partition before.
+    pub(super) closed: Vec<(PartitionId, Placement, Epoch, u64)>,
     groups: u64,
     /// Since when writes of a partition may be blocked, and the longest time that they were.
     blocked: BTreeMap<PartitionId, u64>,
@@ -40,7 +45,8 @@ pub(super) struct Stores {
 
 impl Stores {
     fn shadow(&mut self, machine: u8, config: Config) -> &mut Shadow {
-        self.shadows.entry((machine, config.partition)).or_insert_with(|| Shadow::new(config))
+        let begins = self.beginnings.get(&machine);
+        self.shadows.entry((machine, config.partition)).or_insert_with(|| Shadow::begun(config, begins))
     }
 
     /// Whether a store's disk holds what the shadows do.
@@ -53,7 +59,8 @@ impl Stores {
         known
             && shadows.all(|((_, partition), shadow)| {
                 let kept = storage.fence(*partition).is_some();
-                kept || *shadow.fence.durable() == *Shadow::new(*shadow.fence.config()).fence.durable()
+                let new = Shadow::begun(*shadow.fence.config(), self.beginnings.get(&machine));
+                kept || *shadow.fence.durable() == *new.fence.durable()
             })
     }
 }
@@ -132,11 +139,13 @@ impl Judge {
         for (at, (partition, input)) in inputs.iter().enumerate() {
             let config = Config { partition: *partition, ..config };
             let record = self.record_of(*partition);
-            let Stores { shadows, monitors, .. } = &mut self.stores;
-            let shadow = shadows.entry((machine, *partition)).or_insert_with(|| Shadow::new(config));
+            let lost = self.is_lost(*partition);
+            let Stores { shadows, monitors, beginnings, .. } = &mut self.stores;
+            let new = || Shadow::begun(config, beginnings.get(&machine));
+            let shadow = shadows.entry((machine, *partition)).or_insert_with(new);
             let mut monitor =
                 Some(monitors.entry(*partition).or_insert_with(|| Monitor::new(None, Vec::new())));
-            if !judged || !has_data(*partition) {
+            if !judged || lost || !has_data(*partition) {
                 monitor = None;
             }
             let expected = handle(shadow, input, |step, after, done| {
@@ -191,6 +200,7 @@ impl Judge {
                 "the machine of a store halted".to_owned(),
             );
         }
+        let judged = judged && !self.is_lost(partition);
         let Stores { shadows, monitors, .. } = &mut self.stores;
         let (Some(shadow), Some(monitor)) =
             (shadows.get(&(machine, partition)), monitors.get_mut(&partition))
@@ -216,7 +226,7 @@ impl Judge {
 
     /// Judges the record of a partition and all its copies.
     fn look_at_stores(&mut self, partition: PartitionId) {
-        if !has_data(partition) || !self.judges_data() {
+        if !has_data(partition) || !self.judges_data() || self.is_lost(partition) {
             return;
         }
         let record = self.record_of(partition);
@@ -288,15 +298,22 @@ impl Judge {
         let partition = command.partition;
         let after = self.record_of(partition);
         self.note_block(partition, after.as_ref().is_some_and(PartitionRecord::may_block));
-        let owner = after.as_ref().and_then(|record| record.placed).map(|placed| match placed.state {
-            PartitionState::Active(at) => at,
-            PartitionState::Migrating { from, .. } => from,
-        });
+        self.closes(command, outcome, before);
+        let owner = after.as_ref().and_then(|record| record.placed);
+        let owner = owner.map(|placed| placed.state.read_placement());
+        if self.is_lost(partition) {
+            return;
+        }
         let owner = owner.and_then(|at| machine_at(at, &self.now.table));
         let mut findings = Findings::new(true);
         let Stores { shadows, monitors, .. } = &mut self.stores;
         let owner = owner.and_then(|machine| shadows.get(&(machine, partition))).map(Shadow::now);
         let monitor = monitors.entry(partition).or_insert_with(|| Monitor::new(None, Vec::new()));
+        if let (Transition::RecordWatermark { .. }, Ok(_), Some(before)) =
+            (&command.transition, outcome, before)
+        {
+            monitor.feed(&Fact::Waited(before), &mut findings);
+        }
         let fact = Fact::Decided { before, command, outcome, after: after.as_ref(), owner };
         monitor.feed(&fact, &mut findings);
         self.found(&findings);
