@@ -143,11 +143,12 @@ impl Mover {
             Err(_) => None,
         };
         let options = &self.hosts.options.data;
-        let wanted = wanted.map(|wanted| match wanted {
-            Transition::Create { placement, .. } => {
-                Transition::Create { placement, guarantee: options.guarantee(placement) }
+        // What is created is as the store that it is created at.
+        let wanted = wanted.map(|wanted| {
+            if let Transition::Create { placement, .. } = wanted {
+                return Transition::Create { placement, guarantee: options.guarantee(placement) };
             }
-            other => other,
+            wanted
         });
         let Some(wanted) = wanted else { return };
         let begins = matches!(wanted, Transition::Begin { .. });

@@ -159,10 +159,12 @@ impl Judge {
         let partition = command.partition;
         let record = self.now.table.state().table().record(partition).filter(|_| has_data(partition))?;
         let orders = &mut self.orders_of_moves;
-        let wrong = match &command.transition {
-            Transition::Begin { expected, to } => orders.begun(*expected, *to, record),
-            Transition::StartBlock { .. } => orders.blocks(record),
-            _ => None,
+        let wrong = if let Transition::Begin { expected, to } = &command.transition {
+            orders.begun(*expected, *to, record)
+        } else if matches!(command.transition, Transition::StartBlock { .. }) {
+            orders.blocks(record)
+        } else {
+            None
         };
         orders.changed.insert(partition, at);
         wrong
