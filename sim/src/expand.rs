@@ -30,7 +30,10 @@ pub fn options(seed: u64) -> Options {
     let compact = shape.pick(&[8, 20, 50, 200, 1_000]).unwrap_or(50);
     let answers_max = shape.pick(&[1, 2, 4, 16]).unwrap_or(16);
     let work = work(&mut stream(seed, Group::Work));
-    let data = DataOptions::draw(seed, work.placements.max(2));
+    let mut data = DataOptions::draw(seed, work.placements.max(2));
+    let node = drawn(Group::Node, &mut stream(seed, Group::Node));
+    let drift = u32::try_from(node.named("drift_ppm")).unwrap_or(u32::MAX);
+    data.clock_error_ppm = data.clock_error_ppm.max(drift);
     Options {
         seed,
         nodes: shape.pick(&[1, 3, 3, 3, 3, 5, 5]).unwrap_or(3),
@@ -56,7 +59,7 @@ pub fn options(seed: u64) -> Options {
         watches_each: shape.pick(&[1, 2, 3]).unwrap_or(2),
         link: drawn(Group::Link, &mut stream(seed, Group::Link)),
         disk: drawn(Group::Disk, &mut stream(seed, Group::Disk)),
-        node: drawn(Group::Node, &mut stream(seed, Group::Node)),
+        node,
         work,
         data,
     }

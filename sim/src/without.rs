@@ -23,7 +23,7 @@ impl LeaveOut {
 }
 
 /// Kinds of clients that can be switched off; clients of numbered partitions always run.
-const CLIENTS: [(&str, LeaveOut); 9] = [
+const CLIENTS: [(&str, LeaveOut); 11] = [
     ("roaming", LeaveOut::Clients(|options| options.work.roaming = 0)),
     ("watchers", LeaveOut::Clients(|options| options.work.watchers = 0)),
     ("namers", LeaveOut::Clients(|options| options.work.namers = 0)),
@@ -33,6 +33,8 @@ const CLIENTS: [(&str, LeaveOut); 9] = [
     ("probers", LeaveOut::Clients(|options| options.work.probers = 0)),
     ("guests", LeaveOut::Clients(|options| options.work.guests = 0)),
     ("holders", LeaveOut::Clients(|options| options.work.holders = 0)),
+    ("orders", LeaveOut::Clients(|options| options.data.orders = false)),
+    ("store-wipes", LeaveOut::Clients(|options| options.data.wipes_ms = 0)),
 ];
 
 /// All kinds that can be switched off, with their names.

@@ -192,6 +192,30 @@ async fn a_store_is_drained_whoever_leads() {
     assert!(last.0 <= ALL * 2 + 5 * 2, "{last} is more moves than partitions and aborts");
 }
 
+/// A store that has nothing, and is about to get a partition, is not drained yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_waits_for_what_moves_to_the_store() {
+    let (node, near) = (Node::new().await, Near::new());
+    let _controllers = node.controllers(near.clone(), PATIENT);
+    node.filled(&near, 1, 5).await;
+    node.begin(1, B).await;
+    node.arrived(1, B).await;
+    node.begin_with(1, A, HOLD).await;
+    node.order(OrderChange::Drain { from: A, drain: Drain { to: B, order: GO } }).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!node.drained(), "a partition moves to the store");
+    let of = OrderOf::Move(node.record(1).unwrap().migration);
+    node.order(OrderChange::Order { partition: PartitionId(1), of, order: GO }).await;
+    for _ in 0..2_000 {
+        if node.drained() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(node.drained(), "it ends");
+    node.arrived(1, B).await;
+}
+
 /// A move of a drain that ends without the partition is begun again, and an ended drain begins none.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drain_begins_again_what_was_aborted_until_it_is_ended() {

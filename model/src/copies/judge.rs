@@ -5,7 +5,7 @@ use cutover::core::control_plane::Answer;
 use cutover::core::fence::{Body, Config, Effect, Fence, Input, Reply, Request};
 use cutover::core::ids::{Epoch, MigrationId, Placement};
 use cutover::core::invariant::{Fact, Findings, Monitor, SinkNow, SinkStep, Violation};
-use cutover::core::migration::{Command, MigrationError, PartitionRecord};
+use cutover::core::migration::{Command, MigrationError, PartitionRecord, Transition};
 use cutover::core::placement::PartitionState;
 use std::collections::BTreeMap;
 
@@ -54,6 +54,11 @@ impl PartitionJudge {
     /// A store begins with nothing of the partition.
     pub fn begins(&mut self, config: Config, closed_through: Epoch, newest: MigrationId) {
         self.shadows.insert(config.store, Shadow::new(config, closed_through, newest));
+    }
+
+    /// A store has lost its disk. It answers no more before it begins again.
+    pub fn lost(&mut self, store: Placement) {
+        self.shadows.remove(&store);
     }
 
     /// A store starts from what is durable.
@@ -143,6 +148,11 @@ impl PartitionJudge {
             PartitionState::Migrating { from, .. } => from,
         });
         let mut findings = Findings::new(true);
+        if let (Transition::RecordWatermark { .. }, Ok(_), Some(before)) =
+            (&command.transition, outcome, before)
+        {
+            self.monitor.feed(&Fact::Waited(before), &mut findings);
+        }
         let owner = owner.and_then(|store| self.shadows.get(&store)).map(Shadow::now);
         let fact = Fact::Decided { before, command, outcome, after, owner };
         self.monitor.feed(&fact, &mut findings);

@@ -144,6 +144,7 @@ impl Run {
                 return Ok(judge.group(*store, inputs, *answered, record.as_ref()));
             }
             Step::Opened { store } => self.replayed.judge.opened(*store),
+            Step::Lost { store } => self.replayed.judge.lost(*store),
             Step::Forced => self.rows.forced(),
             Step::Invoked { process, key, call } => {
                 self.rows.invoke(*process, key, call.clone()).map_err(|_| "an operation begins twice")?;

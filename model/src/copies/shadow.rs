@@ -23,10 +23,10 @@ impl Shadow {
         Self { fence: Fence::returned(config, closed_through, newest), data: Contents::default() }
     }
 
-    /// Whether the store has nothing of the partition, as at the beginning.
+    /// Whether the store has nothing of the partition, as at its beginning with this epoch and this migration.
     #[must_use]
-    pub fn has_nothing(&self) -> bool {
-        let began = Fence::returned(*self.fence.config(), Epoch::ZERO, MigrationId::ZERO);
+    pub fn has_nothing(&self, closed_through: Epoch, newest: MigrationId) -> bool {
+        let began = Fence::returned(*self.fence.config(), closed_through, newest);
         *self.fence.durable() == *began.durable()
     }
 

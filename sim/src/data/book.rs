@@ -77,6 +77,17 @@ impl Book {
         self.of(partition, Rows::forced);
     }
 
+    /// The rows of partitions that a store has lost are not judged.
+    pub fn all_lost(
+        &self,
+        is_lost: impl Fn(PartitionId) -> bool,
+        partitions: impl Iterator<Item = PartitionId>,
+    ) {
+        partitions
+            .filter(|partition| is_lost(*partition))
+            .for_each(|partition| self.of(partition, Rows::forced));
+    }
+
     /// The verdict on the rows of each partition.
     #[must_use]
     pub fn judge(&self) -> Vec<(PartitionId, Judged)> {

@@ -8,7 +8,9 @@
 //! | `options.rs` | what a seed draws |
 //! | `connections.rs` | how stores are reached; one start of a store is in `host/`: `store_start.rs`, `store_disk.rs`, `store_front.rs` |
 //! | `callers.rs`, `book.rs` | who reads and writes through gateways; what they saw, as histories of registers |
-//! | `operator.rs` | creates, moves, aborts and deletes |
+//! | `operator.rs` | creates, moves, aborts, forces and deletes |
+//! | `orders.rs` | what the operator orders: holds, budgets, pauses, drains |
+//! | `renew.rs` | a store that lost its disk is created anew |
 //! | `settle.rs` | what has to be so when nothing fails any more |
 
 mod book;
@@ -16,12 +18,14 @@ mod callers;
 mod connections;
 mod operator;
 mod options;
+mod orders;
+mod renew;
 mod settle;
 
 pub use book::Book;
 pub use callers::{DataUsers, gateway_ip};
 pub use connections::controllers;
-pub use options::{DataOptions, has_data};
+pub use options::{DataOptions, WRITE_EFFECT_MS, has_data};
 pub use settle::settle;
 
 use crate::options::Options;
@@ -29,7 +33,6 @@ use crate::table::Table;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use cutover::core::control_plane::{Address, StoreChange, StoreEndpoints, Stores};
 use cutover::core::ids::{Placement, Revision};
-use cutover::core::placement::Guarantee;
 use cutover_model::host::{known_stores, store_facts};
 
 /// Distance between the number of a store and that of its machine.
@@ -67,7 +70,10 @@ pub fn all_stores(options: &Options) -> Stores {
     for number in 0..options.data.stores {
         let endpoint = Address::try_from(address(machine_of(number)).to_string());
         let endpoints = endpoint.ok().and_then(|at| StoreEndpoints::try_from(vec![at]).ok());
-        let facts = store_facts(&format!("d{number}"), Guarantee::Sealed);
+        let facts = store_facts(
+            &format!("d{number}"),
+            options.data.guarantee(placement(&options.data, machine_of(number))),
+        );
         if let (Some(endpoints), Some(mut facts)) = (endpoints, facts) {
             facts.endpoints = endpoints;
             let add = StoreChange::Add { number: None, store: facts };

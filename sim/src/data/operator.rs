@@ -1,11 +1,14 @@
 //! The operator of the partitions with data: creates them, has them moved there and back, aborts moves, retires old copies, and deletes.
 
-use super::book::{Book, key};
+use super::book::{Begun, Book, key};
+use super::renew::{given_up, lose};
 use super::{address, machine_at};
 use crate::event_log::{EventLog, lock};
+use crate::faults::End;
 use crate::host::Hosts;
 use crate::stream::Stream;
 use crate::workload::library_client;
+use core::sync::atomic::Ordering;
 use core::time::Duration;
 use cutover::client::{Client, ClientError};
 use cutover::core::fence::{Claim, Ended};
@@ -15,15 +18,23 @@ use cutover::core::migration::{AbortReason, Operator, PartitionRecord, Reason, T
 use cutover::core::placement::{Guarantee, PartitionState};
 use cutover::node::proto::PartitionSelector;
 use cutover::node::proto::v1::{self, sink_client::SinkClient};
-use tokio::time::{sleep, timeout};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use tokio::time::{Instant, sleep, timeout};
 use tonic::transport::Endpoint;
 
 /// The operator. It decides by what it has just read.
 pub(super) struct Mover {
-    hosts: Hosts,
-    client: Client,
+    pub(super) hosts: Hosts,
+    pub(super) client: Client,
     book: Book,
+    /// What deletions do to rows that takes effect until the partition is created again.
+    deleted: Arc<Mutex<BTreeMap<PartitionId, Vec<Begun>>>>,
     chance: Stream,
+    /// When stores lose their disks.
+    losses: Stream,
+    /// What is ordered draws for itself.
+    pub(super) ordering: Stream,
 }
 
 impl Mover {
@@ -31,7 +42,10 @@ impl Mover {
         let patience = Duration::from_millis(hosts.options.work.patience_ms);
         let client = library_client(&hosts.all(), patience, hosts.options.seed ^ 0xda7a)?;
         let chance = Stream::new(hosts.options.seed, "mover", 0);
-        Some(Self { hosts: hosts.clone(), client, book, chance })
+        let losses = Stream::new(hosts.options.seed, "store-wipes", 0);
+        let ordering = Stream::new(hosts.options.seed, "orders", 0);
+        let deleted = Arc::default();
+        Some(Self { hosts: hosts.clone(), client, book, deleted, chance, losses, ordering })
     }
 
     /// Takes steps until its process ends.
@@ -40,10 +54,18 @@ impl Mover {
         for partition in &partitions {
             self.step(*partition).await;
         }
+        let wipes_ms = self.hosts.options.data.wipes_ms;
+        let mut wipes = Instant::now() + Duration::from_millis(self.losses.below(3 * wipes_ms + 1));
         loop {
+            let calm = self.hosts.calm.load(Ordering::Relaxed);
+            if wipes_ms > 0 && Instant::now() >= wipes && !calm {
+                lose(&self.hosts, &self.client, &mut self.losses).await;
+                wipes = Instant::now() + Duration::from_millis(self.losses.between(wipes_ms, 4 * wipes_ms));
+            }
             let pause_ms = self.chance.tail(self.hosts.options.data.moves_ms);
             sleep(Duration::from_millis(pause_ms)).await;
             let Some(partition) = self.chance.pick(&partitions) else { return };
+            self.order_now_and_then(partition).await;
             self.step(partition).await;
         }
     }
@@ -53,8 +75,14 @@ impl Mover {
         self.chance.pick(&stores)
     }
 
-    fn forces(&self, luck: u64) -> bool {
-        self.hosts.options.data.forces && (41..44).contains(&luck)
+    /// Whether the operator gives up the source of a move: now and then, and more often if it is down.
+    fn forces(&self, record: &PartitionRecord, luck: u64) -> bool {
+        let Some(PartitionState::Migrating { from, .. }) = record.placed.map(|placed| placed.state) else {
+            return false;
+        };
+        let source = machine_at(from, lock(&self.hosts.judge).table());
+        let down = source.is_some_and(|machine| !self.hosts.is_up(machine) || self.hosts.is_paused(machine));
+        self.hosts.options.data.forces && ((41..44).contains(&luck) || down && luck > 40)
     }
 
     /// Gives a partition that moves to its target as it is there: the target is asked to end the copy.
@@ -77,19 +105,69 @@ impl Mover {
         Some(Transition::Force { expected: record.expected(), ended, partial: true, operator, reason })
     }
 
+    /// The source of a move is down, and stays so: after a while the operator gives it up. It comes back later.
+    async fn give_up(&mut self, partition: PartitionId) {
+        let flight = |record: &PartitionRecord| match record.placed?.state {
+            PartitionState::Migrating { from, .. } => Some(from),
+            PartitionState::Active(_) => None,
+        };
+        let id = PartitionSelector::Id(partition);
+        let Ok(found) = self.client.resolve(id.clone()).await else { return };
+        let Some(from) = flight(&found.record) else { return };
+        let Some(source) = machine_at(from, lock(&self.hosts.judge).table()) else { return };
+        if self.hosts.calm.load(Ordering::Relaxed) {
+            return;
+        }
+        self.hosts.event_log.count("fault", "source-lost");
+        self.hosts.end(source, End::Power);
+        for _ in 0..4 {
+            sleep(Duration::from_millis(self.losses.between(50, 500))).await;
+            let Ok(now) = self.client.resolve(id.clone()).await else { continue };
+            if flight(&now.record) != Some(from) {
+                break;
+            }
+            if let Some(force) = self.force(&now.record).await {
+                self.ask(partition, force, true).await;
+                break;
+            }
+        }
+        sleep(Duration::from_millis(self.losses.between(0, 1_000))).await;
+        self.hosts.boot(source);
+    }
+
     async fn step(&mut self, partition: PartitionId) {
         let found = self.client.resolve(PartitionSelector::Id(partition)).await;
         let (known, store, luck) = (found.is_ok(), self.store(), self.chance.below(100));
         let Some(store) = store else { return };
         let wanted = match found {
-            Ok(found) if self.forces(luck) => self.force(&found.record).await,
-            Ok(found) => next(&found.record, store, luck),
+            Ok(found) if self.forces(&found.record, luck) => self.force(&found.record).await,
+            Ok(found) => given_up(&self.hosts, &found.record).or_else(|| next(&found.record, store, luck)),
             Err(ClientError::NotFound(_)) => {
                 Some(Transition::Create { placement: store, guarantee: Guarantee::Sealed })
             }
             Err(_) => None,
         };
+        let options = &self.hosts.options.data;
+        // What is created is as the store that it is created at.
+        let wanted = wanted.map(|wanted| {
+            if let Transition::Create { placement, .. } = wanted {
+                return Transition::Create { placement, guarantee: options.guarantee(placement) };
+            }
+            wanted
+        });
         let Some(wanted) = wanted else { return };
+        let begins = matches!(wanted, Transition::Begin { .. });
+        if let Transition::Begin { expected, to } = &wanted {
+            self.order_next(partition, *expected, *to).await;
+        }
+        self.ask(partition, wanted, known).await;
+        if begins && self.hosts.options.data.forces && self.losses.below(4) == 0 {
+            self.give_up(partition).await;
+        }
+    }
+
+    /// Asks for a transition.
+    async fn ask(&self, partition: PartitionId, wanted: Transition, known: bool) {
         let deletes = matches!(wanted, Transition::Delete { .. });
         // With the partition, all its rows go.
         let rows = (0..u64::from(self.hosts.options.data.rows)).filter(|_| deletes).filter_map(key);
@@ -101,7 +179,17 @@ impl Mover {
             Err(ClientError::Indeterminate) => Outcome::Unknown,
             Err(_) => Outcome::Failed,
         };
-        gone.iter().for_each(|begun| self.book.end(begun, outcome.clone()));
+        match (&wanted, &outcome) {
+            // Who has not heard of it writes to the copy until that is dropped, and is acknowledged. A partition is created when none is left.
+            (Transition::Delete { .. }, Outcome::Done) => {
+                lock(&self.deleted).entry(partition).or_default().extend(gone);
+            }
+            (Transition::Create { .. }, Outcome::Done) => {
+                let gone = lock(&self.deleted).remove(&partition).unwrap_or_default();
+                gone.iter().for_each(|begun| self.book.end(begun, Outcome::Done));
+            }
+            (_, _) => gone.iter().for_each(|begun| self.book.end(begun, outcome.clone())),
+        }
         let log: &EventLog = &self.hosts.event_log;
         let facts = [partition.0, u64::from(known), u64::from(done.is_ok())];
         log.note("mover", 0, "asks", &facts, || format!("{wanted:?}: {done:?}"));

@@ -3,8 +3,11 @@
 use crate::stream::Stream;
 use cutover::core::ids::{PartitionId, Placement};
 use cutover::core::migration::Policy;
+use cutover::core::placement::Guarantee;
 use serde::{Deserialize, Serialize};
 
+/// The longest time after a read of the record at which a write takes effect at a store that cannot seal, in milliseconds.
+pub const WRITE_EFFECT_MS: u64 = 300;
 /// First number of the partitions that have data.
 const DATA: u64 = 1 << 30;
 /// The most partitions that have data.
@@ -39,6 +42,14 @@ pub struct DataOptions {
     pub moves_ms: u64,
     /// Whether the operator forces moves now and then. What is written to a partition that was forced is not judged by its history.
     pub forces: bool,
+    /// Whether the operator works by orders: moves with holds and budgets, pauses, drains.
+    pub orders: bool,
+    /// Scale of the time between two stores that lose their disks, in milliseconds; 0: none does.
+    pub wipes_ms: u64,
+    /// Whether every second store cannot seal.
+    pub timed: bool,
+    /// By how much clocks of nodes gain at most, in parts per million.
+    pub clock_error_ppm: u32,
     /// How long a read or a write may take, in milliseconds.
     pub deadline_ms: u64,
     /// How long one attempt of it may take, in milliseconds.
@@ -62,7 +73,7 @@ impl DataOptions {
     #[must_use]
     pub fn draw(seed: u64, first: u64) -> Self {
         let mut stream = Stream::new(seed, "options", 5);
-        Self {
+        let mut drawn = Self {
             stores: stream.pick(&[1, 2, 2, 3, 4]).unwrap_or(2),
             first,
             partitions: stream.pick(&[1, 2, 3, 6]).unwrap_or(2),
@@ -81,7 +92,24 @@ impl DataOptions {
             forces: stream.below(4) == 0,
             sessions: stream.pick(&[4, 16, 4096]).unwrap_or(4096),
             group_max: stream.pick(&[1, 4, 256]).unwrap_or(256),
+            orders: stream.below(2) == 0,
+            wipes_ms: stream.pick(&[0, 0, 0, 0, 8_000]).unwrap_or(0),
+            timed: stream.below(4) == 0,
+            clock_error_ppm: 200,
+        };
+        if drawn.timed {
+            // A move has to wait for the writes under way. A store that cannot seal and has lost its disk takes what is late.
+            drawn.budget_ms = drawn.budget_ms.max(1_000);
+            drawn.wipes_ms = 0;
         }
+        drawn
+    }
+
+    /// What a store can give.
+    #[must_use]
+    pub fn guarantee(&self, store: Placement) -> Guarantee {
+        let odd = store.0.saturating_sub(self.first) % 2 == 1;
+        if self.timed && odd { Guarantee::Timed } else { Guarantee::Sealed }
     }
 
     /// The partitions.
@@ -104,8 +132,8 @@ impl DataOptions {
             hold: false,
             blocked_budget_ms: self.budget_ms,
             retry_ms: self.retry_ms,
-            write_effect_ms_max: 300,
-            clock_error_ppm: 200,
+            write_effect_ms_max: WRITE_EFFECT_MS,
+            clock_error_ppm: self.clock_error_ppm,
             clock_granule_ms: 1,
         }
     }

@@ -4,6 +4,8 @@
 use super::book::key;
 use super::callers::{gateway, register};
 use super::operator::retire;
+use super::orders::lift;
+use super::renew::{given_up, renew};
 use super::{Book, DataUsers, has_data, machine_of, placement};
 use crate::event_log::lock;
 use crate::host::Hosts;
@@ -12,11 +14,13 @@ use crate::outcome::Verdict;
 use crate::workload::{library_client, machine};
 use core::time::Duration;
 use cutover::client::Client;
+use cutover::core::control_plane::{MoveOrder, OrderChange, OrderOf};
 use cutover::core::ids::{PartitionId, Placement};
 use cutover::core::invariant::history::registers::{Call, Outcome};
 use cutover::core::migration::{PartitionRecord, Placed, Transition};
 use cutover::core::placement::PartitionState;
 use cutover::node::proto::PartitionSelector;
+use std::collections::BTreeSet;
 use tokio::time::{Instant, sleep, timeout};
 
 /// Pause between two looks at the records.
@@ -46,7 +50,9 @@ pub async fn settle(hosts: &Hosts, users: &DataUsers, mended: &[u8]) -> Result<(
     let (running, nodes, book) = (hosts.clone(), mended.to_vec(), users.book.clone());
     let options = &hosts.options;
     let slow_ms = 40 * options.timing.election_timeout_ms_max + 10 * options.work.patience_ms;
-    let limit = Duration::from_millis(20_000 + slow_ms + 20 * options.data.budget_ms);
+    // A drain waits for up to a minute before it begins a move again that was aborted.
+    let drains_ms = if options.data.orders { 70_000 } else { 0 };
+    let limit = Duration::from_millis(20_000 + slow_ms + 20 * options.data.budget_ms + drains_ms);
     let settled = machine(16, 0).spawn(async move { all(&running, &nodes, &book, limit).await });
     settled.await.unwrap_or_else(|_| Err(stuck("the last reads ended early".to_owned())))
 }
@@ -55,27 +61,69 @@ async fn all(hosts: &Hosts, nodes: &[u8], book: &Book, limit: Duration) -> Resul
     let until = Instant::now() + limit;
     let patience = Duration::from_millis(hosts.options.work.patience_ms);
     let Some(client) = library_client(nodes, patience, hosts.options.seed ^ 0x5e77) else { return Ok(()) };
+    renew(hosts, &client).await;
+    while hosts.stores().into_iter().any(|machine| hosts.sink(machine).is_none()) {
+        if Instant::now() > until {
+            return Err(stuck("a store does not start".to_owned()));
+        }
+        sleep(STEP).await;
+    }
+    {
+        let judge = lock(&hosts.judge);
+        book.all_lost(|partition| judge.is_lost(partition), hosts.options.data.all());
+    }
+    let mut drained = BTreeSet::new();
     loop {
+        let drains = lift(hosts, &client).await;
+        drained.extend(drains.iter().copied());
         let left: Vec<PartitionRecord> = records(hosts)
             .into_iter()
-            .filter(|record| !record.is_settled() || !record.old_copies.is_empty())
+            .filter(|record| {
+                let settled = record.is_settled() && record.old_copies.is_empty();
+                !settled || given_up(hosts, record).is_some()
+            })
             .collect();
-        let Some(first) = left.first() else { break };
+        if left.is_empty() && drains.is_empty() {
+            break;
+        }
         if Instant::now() > until {
-            return Err(stuck(format!("{} is not settled after {limit:?}: {first}", first.partition)));
+            let first =
+                left.first().map_or_else(|| format!("drains of {drains:?}"), PartitionRecord::to_string);
+            return Err(stuck(format!("something is not settled after {limit:?}: {first}")));
         }
         for record in &left {
-            if let Some(retire) = retire(record) {
+            let retire = retire(record).filter(|_| !retires_itself(hosts, record.partition));
+            if let Some(step) = given_up(hosts, record).or(retire) {
                 // What is refused is tried again with the next record.
-                let _done = client.apply(PartitionSelector::Id(record.partition), retire).await;
+                let _done = client.apply(PartitionSelector::Id(record.partition), step).await;
             }
         }
         sleep(STEP).await;
     }
+    empty(hosts, &drained)?;
     hosts.event_log.count("store", "runs in which all records settled");
     copies(hosts).await?;
     moves(hosts, &client, limit).await?;
     reads(hosts, nodes, book, limit).await
+}
+
+/// Whether the leader has a former copy of a partition dropped by itself.
+fn retires_itself(hosts: &Hosts, partition: PartitionId) -> bool {
+    !lock(&hosts.judge).table().state().orders().retirements_of(partition).is_empty()
+}
+
+/// A store that was drained owns nothing.
+fn empty(hosts: &Hosts, drained: &BTreeSet<Placement>) -> Result<(), Failed> {
+    for _ in drained {
+        hosts.event_log.count("store", "stores drained");
+    }
+    let owns = |record: &PartitionRecord| {
+        record.placed.is_some_and(|placed| drained.contains(&read_placement(&placed)))
+    };
+    match records(hosts).into_iter().find(owns) {
+        Some(record) => Err(stuck(format!("{drained:?} were drained, and there is {record}"))),
+        None => Ok(()),
+    }
 }
 
 const fn read_placement(placed: &Placed) -> Placement {
@@ -119,11 +167,15 @@ async fn moves(hosts: &Hosts, client: &Client, limit: Duration) -> Result<(), Fa
         let at = stores.iter().position(|store| here(&record) == Some(*store)).unwrap_or(0);
         let Some(to) = stores.iter().cycle().nth(at + 1).copied().filter(|_| stores.len() > 1) else { break };
         let (partition, begin) = (record.partition, Transition::Begin { expected: record.expected(), to });
+        let holds = hosts.options.data.orders && hold_first(&record, to, client).await;
         let begun = client.apply(PartitionSelector::Id(partition), begin).await;
         if begun.is_err() {
             // As many are in flight as may be, by clients who have gone, or a late request was before this one.
             hosts.event_log.count("store", "last moves that cannot begin");
             continue;
+        }
+        if holds {
+            go_on(hosts, client, partition).await;
         }
         let until = Instant::now() + limit;
         loop {
@@ -149,6 +201,46 @@ async fn moves(hosts: &Hosts, client: &Client, limit: Duration) -> Result<(), Fa
         lock(&hosts.judge).find(own::BLOCKS, found, against);
     }
     Ok(())
+}
+
+/// Orders that a move holds.
+async fn hold_first(record: &PartitionRecord, to: Placement, client: &Client) -> bool {
+    let of = OrderOf::Next { expected: record.expected(), to };
+    let order = MoveOrder { hold: true, ..MoveOrder::default() };
+    client.order(&OrderChange::Order { partition: record.partition, of, order }).await.is_ok()
+}
+
+/// Lets a held move go on, after a while: first while all moves are paused, then for good. Before that it must block nothing.
+async fn go_on(hosts: &Hosts, client: &Client, partition: PartitionId) {
+    let lift = async |change: OrderChange| {
+        while client.order(&change).await.is_err() {
+            sleep(STEP).await;
+        }
+    };
+    sleep(Duration::from_millis(2 * hosts.options.data.retry_ms + 300)).await;
+    lift(OrderChange::Pause { paused: true }).await;
+    let migration =
+        records(hosts).into_iter().find(|now| now.partition == partition).map(|now| now.migration);
+    if let Some(migration) = migration {
+        let order = MoveOrder::default();
+        let order = OrderChange::Order { partition, of: OrderOf::Move(migration), order };
+        // If the move is over already, the judge has seen that it did not hold.
+        let _done = client.order(&order).await;
+    }
+    sleep(Duration::from_millis(2 * hosts.options.data.retry_ms + 300)).await;
+    let blocks = records(hosts)
+        .into_iter()
+        .any(|now| now.partition == partition && (now.may_block() || now.is_settled()));
+    if blocks {
+        let found = format!("{partition} does not hold");
+        lock(&hosts.judge).find(
+            own::ORDERS,
+            found,
+            "it was ordered to hold, and then all moves were paused".to_owned(),
+        );
+    }
+    lift(OrderChange::Pause { paused: false }).await;
+    hosts.event_log.count("store", "last moves held, and released");
 }
 
 /// Reads all rows of the partitions that there are.

@@ -21,6 +21,7 @@ mod lag;
 mod lose;
 mod lose_answer;
 mod lull;
+mod outage;
 mod pause;
 mod recover;
 mod restore;
@@ -41,7 +42,7 @@ pub use lose_answer::ANSWER_PPM;
 
 /// All kinds of faults, in the order in which hooks are called and options are drawn. A new kind must be added at
 /// the end.
-pub const ALL: [&dyn Injector; 26] = [
+pub const ALL: [&dyn Injector; 27] = [
     &lose::Lose,
     &duplicate::Duplicate,
     &delay::Delay,
@@ -68,4 +69,5 @@ pub const ALL: [&dyn Injector; 26] = [
     &lose_answer::LoseAnswer,
     &stop::Stop,
     &full_disk::FullDisk,
+    &outage::Outage,
 ];

@@ -27,6 +27,7 @@ use cutover::core::raft::Peer;
 use cutover::node::driver::Handle;
 use cutover::node::server::{Introducer, Introduction, SharedAccess};
 use cutover::sink::driver::SinkHandle;
+use cutover::sink::storage::Beginning;
 use start::Start;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -85,6 +86,8 @@ struct Up {
 struct Host {
     machine: madsim::task::NodeId,
     directory: DirectoryId,
+    /// What the log had committed when it began: of a store that had lost its disk.
+    beginning: Beginning,
     disk: Disk,
     disk_time: DiskTime,
     founded: bool,
@@ -153,6 +156,7 @@ impl Hosts {
         let host = Host {
             machine: machine.id(),
             directory: DirectoryId(1),
+            beginning: Beginning::EMPTY,
             disk: Disk::default(),
             disk_time: DiskTime::default(),
             founded,
@@ -277,11 +281,13 @@ impl Hosts {
         let me = Peer { node: NodeId(member_of(node)), directory: host.directory };
         let (founded, boot, disk) = (std::mem::take(&mut host.founded), host.boots, host.disk.clone());
         let disk_time = host.disk_time.clone();
-        let machine = simulator.get_node(host.machine);
+        let (machine, beginning) = (simulator.get_node(host.machine), host.beginning.clone());
         drop(hosts);
         self.event_log.note("n", node.into(), "boots", &[boot, me.directory.0], String::new);
         if is_store(node) {
-            let start = StartStore { hosts: self.clone(), machine: node, boot, disk, disk_time, alive };
+            let began = (me.directory, beginning);
+            let start =
+                StartStore { hosts: self.clone(), machine: node, boot, began, disk, disk_time, alive };
             if let Some(machine) = machine {
                 machine.spawn(start.run());
             }

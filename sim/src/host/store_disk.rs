@@ -63,6 +63,10 @@ impl Groups for Watched {
         if let Some((_, trouble)) = drawn.filter(|_| !calm) {
             self.disk.expect(after, trouble);
         }
+        if lock(&self.hosts.judge).is_late(self.config, inputs) {
+            self.hosts.event_log.count("fault", "late-write");
+            self.disk.expect(0, Trouble::PowerFails);
+        }
         let performed = self.storage.perform(inputs);
         let struck = self.disk.struck();
         self.note(inputs.len(), &performed);

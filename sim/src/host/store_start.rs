@@ -13,7 +13,8 @@ use crate::judge::own;
 use crate::stream::Stream;
 use core::time::Duration;
 use cutover::core::fence::{Config, Enforcement, FenceLimits};
-use cutover::core::ids::{Incarnation, PartitionId};
+use cutover::core::ids::{DirectoryId, Incarnation, PartitionId};
+use cutover::core::placement::Guarantee;
 use cutover::node::driver::Stopped;
 use cutover::node::proto::v1::sink_server::SinkServer;
 use cutover::sink::access::SinkAccess;
@@ -34,6 +35,8 @@ pub struct StartStore {
     pub machine: u8,
     /// Number of the start.
     pub boot: u64,
+    /// The number of its disk, and what the log had committed when it was created on it.
+    pub began: (DirectoryId, Beginning),
     /// Its disk.
     pub disk: Disk,
     /// The times of its disk.
@@ -50,12 +53,17 @@ impl StartStore {
             sessions_max: data.sessions,
             ..FenceLimits::PRODUCTION
         };
-        Setup { enforcement: Enforcement::Tokens, limits }
+        let enforcement = match data.guarantee(placement(data, self.machine)) {
+            Guarantee::Sealed => Enforcement::Tokens,
+            Guarantee::Timed => Enforcement::Nothing,
+        };
+        Setup { enforcement, limits }
     }
 
     fn identity(&self) -> SinkIdentity {
         let store = placement(&self.hosts.options.data, self.machine);
-        SinkIdentity { store, incarnation: Incarnation(u64::from(self.machine)) }
+        let incarnation = Incarnation((self.began.0.0 - 1) << 8 | u64::from(self.machine));
+        SinkIdentity { store, incarnation }
     }
 
     fn config(&self) -> Config {
@@ -68,7 +76,7 @@ impl StartStore {
         let (identity, setup) = (self.identity(), self.setup());
         let empty = redb::StorageBackend::len(&self.disk.mount()).map_err(|error| error.to_string())? == 0;
         let opened = if empty {
-            Storage::create_on(self.disk.mount(), identity, setup, &Beginning::EMPTY)
+            Storage::create_on(self.disk.mount(), identity, setup, &self.began.1)
         } else {
             Storage::open_on(self.disk.mount(), identity.store, setup)
         };

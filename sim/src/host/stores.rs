@@ -3,7 +3,9 @@
 use super::Hosts;
 use crate::data::is_store;
 use crate::event_log::lock;
+use crate::faults::End;
 use cutover::sink::driver::SinkHandle;
+use cutover::sink::storage::Beginning;
 use std::net::IpAddr;
 
 impl Hosts {
@@ -17,6 +19,34 @@ impl Hosts {
     #[must_use]
     pub fn sink(&self, machine: u8) -> Option<SinkHandle> {
         lock(&self.hosts).get(&machine)?.up.as_ref()?.sink.clone()
+    }
+
+    /// A store loses its disk, and does not start before it has begun anew.
+    pub fn lose_store(&self, machine: u8) {
+        self.end(machine, End::Power);
+        let peer = self.wipe(machine);
+        if let Some(host) = lock(&self.hosts).get_mut(&machine) {
+            host.retired = true;
+        }
+        self.event_log.note("s", machine.into(), "is lost", &[peer.directory.0], String::new);
+        lock(&self.judge).store_wiped(machine, self.options.data.forces);
+    }
+
+    /// The machines of stores that have lost their disks, and have not begun anew.
+    #[must_use]
+    pub fn lost_stores(&self) -> Vec<u8> {
+        let hosts = lock(&self.hosts);
+        let lost = hosts.iter().filter(|(machine, host)| is_store(**machine) && host.retired);
+        lost.map(|(machine, _)| *machine).collect()
+    }
+
+    /// Starts a store on an empty disk, with what the log has committed.
+    pub fn begin_store(&self, machine: u8, beginning: Beginning) {
+        lock(&self.judge).store_begins(machine, beginning.clone());
+        if let Some(host) = lock(&self.hosts).get_mut(&machine) {
+            (host.beginning, host.retired) = (beginning, false);
+        }
+        self.boot(machine);
     }
 
     /// Call when a store serves.

@@ -59,6 +59,9 @@ pub mod own {
     pub const STORE: &str = "sink.agrees-with-its-machines";
     /// When nothing fails, a move blocks writes for no longer than its budget.
     pub const BLOCKS: &str = "move.blocks-within-its-budget";
+    /// A move that was ordered to hold before it began blocks no write until another order says so, none that began while moves were paused
+    /// does before they are resumed, and no drain begins one meanwhile.
+    pub const ORDERS: &str = "move.goes-as-ordered";
     /// A node or a store stops only because its disk failed, or because it was told to.
     pub const STOP: &str = "node.keeps-running";
 }

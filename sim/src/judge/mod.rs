@@ -9,12 +9,15 @@ mod beside;
 mod disk;
 mod era;
 mod finding;
+mod orders;
 mod reads;
 mod recorded;
 mod stores;
 mod tickets;
+mod timed;
 mod timers;
 mod twin;
+mod wiped;
 
 use beside::{Beside, Survivor};
 pub use era::{Era, Moment};
@@ -67,18 +70,16 @@ pub struct Judge {
     now: Era,
     /// The references of the table and the sessions.
     beside: Beside,
-    /// The disk that a recovery continues from.
     survivor: Option<Survivor>,
-    /// The histories before the present one, oldest first.
     past: Vec<Era>,
     findings: Vec<Finding>,
     twins: Twins,
-    /// What is known of stores with data.
     stores: stores::Stores,
     /// What the machines of partitions with data were given.
     recorded: Recorded,
     /// The flight recordings of nodes, if they are kept.
     tapes: Vec<Recording>,
+    orders_of_moves: orders::Orders,
     /// What clients were told is not done and never will be.
     not_done: Vec<(String, tickets::Request)>,
     /// The election timeouts that have ended, in thousandths of their range.
@@ -118,6 +119,7 @@ impl Judge {
             stores: stores::Stores::default(),
             recorded,
             tapes: Vec::new(),
+            orders_of_moves: orders::Orders::default(),
             not_done: Vec::new(),
             timeouts: Vec::new(),
             orders: BTreeMap::new(),
@@ -367,6 +369,7 @@ impl Judge {
                 }
                 if self.now.table.through() > through {
                     self.decided(at.index, entry, effect, before.as_ref());
+                    self.ordered(at.index, entry, effect);
                 }
                 self.judge_entry(node, at.index, entry, effect);
             }

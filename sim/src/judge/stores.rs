@@ -13,9 +13,9 @@ use cutover::core::invariant::Id;
 use cutover::core::migration::PartitionRecord;
 use cutover::core::raft::{Content, Effect as Applied, Entry};
 use cutover::core::trace::partition::{Frame, Step};
-use cutover::sink::storage::{Effect, Storage};
+use cutover::sink::storage::{Beginning, Effect, Storage};
 use cutover_model::copies::{PartitionJudge, decision};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The inputs of a group, in order.
 type Group = Vec<(PartitionId, Input)>;
@@ -25,7 +25,13 @@ type Group = Vec<(PartitionId, Input)>;
 pub(super) struct Stores {
     pub(super) judges: BTreeMap<PartitionId, PartitionJudge>,
     /// A group whose commit failed: on the disk it is there in full, or not at all.
-    pending: BTreeMap<u8, Group>,
+    pub(super) pending: BTreeMap<u8, Group>,
+    /// What stores began with that have lost their disks.
+    pub(super) beginnings: BTreeMap<u8, Beginning>,
+    /// Partitions whose rows were lost with the store that had them.
+    pub(super) lost: BTreeSet<PartitionId>,
+    /// Since when writes with tokens below an epoch may not take effect at a store for ever, which had the partition before.
+    pub(super) closed: Vec<(PartitionId, Placement, Epoch, u64)>,
     /// What each store's machines last had durable, as the store says.
     pub(super) kept: BTreeMap<(Placement, PartitionId), Durable>,
     /// Whether nothing is judged any more.
@@ -37,17 +43,27 @@ pub(super) struct Stores {
 
 impl Stores {
     /// A partition of which a store's disk does not hold what its shadow does.
-    fn stray(&self, storage: &Storage) -> Option<PartitionId> {
+    fn stray(&self, machine: u8, storage: &Storage) -> Option<PartitionId> {
         let store = storage.identity().store;
         let of = |partition| self.judges.get(&partition).and_then(|judge| judge.shadow(store));
         let other = storage.fences().find(|(partition, fence)| {
             of(*partition).is_none_or(|shadow| shadow.fence.durable() != fence.durable())
         });
         let lost = self.judges.keys().copied().find(|partition| {
-            let has = of(*partition).is_some_and(|shadow| !shadow.has_nothing());
+            let (closed_through, newest) = self.beginning(machine, *partition);
+            let has = of(*partition).is_some_and(|shadow| !shadow.has_nothing(closed_through, newest));
             has && storage.fence(*partition).is_none()
         });
         other.map(|(partition, _)| partition).or(lost)
+    }
+
+    /// What the store on a machine begins with of a partition: closed through an epoch, and the newest migration.
+    fn beginning(&self, machine: u8, partition: PartitionId) -> (Epoch, MigrationId) {
+        let begun = self.beginnings.get(&machine);
+        begun.map_or((Epoch::ZERO, MigrationId::ZERO), |begun| {
+            let epoch = begun.partitions.get(&partition).copied().unwrap_or(begun.epoch);
+            (epoch, begun.migration)
+        })
     }
 
     /// Keeps what a store has durable of a partition, as the store says.
@@ -74,7 +90,7 @@ impl Judge {
     /// Call when a store starts, with what it has read from its disk.
     pub fn store_opened(&mut self, machine: u8, storage: &Storage) {
         let pending = self.stores.pending.remove(&machine);
-        if self.stores.stray(storage).is_some() {
+        if self.stores.stray(machine, storage).is_some() {
             // The group whose commit failed is there.
             if let Some(group) = pending {
                 let config = storage.fences().next().map(|(_, fence)| *fence.config());
@@ -95,7 +111,7 @@ impl Judge {
 
     /// Call with what is on a store's disk, when no group is under way.
     pub fn store_reads(&mut self, machine: u8, storage: &Storage) {
-        if let Some(partition) = self.stores.stray(storage) {
+        if let Some(partition) = self.stores.stray(machine, storage) {
             let found =
                 format!("the store on machine {machine} has lost or made up something of {partition}");
             self.find_about(Some(partition), own::DURABLE, found, "its machines say otherwise".to_owned());
@@ -150,7 +166,7 @@ impl Judge {
         }
         for (partition, (inputs, found)) in of {
             let record = self.record_of(partition);
-            self.begins(Config { partition, ..config });
+            self.begins(machine, Config { partition, ..config });
             let Some(judge) = self.stores.judges.get_mut(&partition) else { continue };
             let expected = judge.group(store, &inputs, effects.is_some(), record.as_ref());
             let answered = effects.is_some();
@@ -166,14 +182,14 @@ impl Judge {
     }
 
     /// The machine of a partition at a store begins with nothing, unless it is there.
-    fn begins(&mut self, config: Config) {
+    fn begins(&mut self, machine: u8, config: Config) {
         let judged = has_data(config.partition) && !self.stores.unjudged;
+        let (closed_through, newest) = self.stores.beginning(machine, config.partition);
         let judge = self.stores.judges.entry(config.partition).or_default();
         if !judged {
             judge.unjudged();
         }
         if judge.shadow(config.store).is_none() {
-            let (closed_through, newest) = (Epoch::ZERO, MigrationId::ZERO);
             judge.begins(config, closed_through, newest);
             let step = Step::Store { config, closed_through, newest };
             self.recorded.push(Some(config.partition), || Frame::Step(step));
@@ -249,6 +265,7 @@ impl Judge {
         }
         let after = self.record_of(partition);
         self.note_block(partition, after.as_ref().is_some_and(PartitionRecord::may_block));
+        self.closes(command, outcome, before);
         let judge = self.stores.judges.entry(partition).or_default();
         judge.decided(before, command, outcome, after.as_ref());
         self.found(partition);

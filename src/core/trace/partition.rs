@@ -84,6 +84,11 @@ pub enum Step {
         /// The store.
         store: Placement,
     },
+    /// A store has lost its disk. It begins anew before its next input.
+    Lost {
+        /// The store.
+        store: Placement,
+    },
     /// The partition is about to be given to a store without a seal of the one before, so that its rows are not judged.
     Forced,
     /// A caller of a gateway begins an operation.
@@ -102,7 +107,7 @@ pub enum Step {
         /// How it ends.
         outcome: Outcome,
     },
-    /// From here on nothing is judged: the log was recovered, or two processes were answered as one member.
+    /// From here on nothing is judged: the log was recovered, two processes were answered as one member, or the rows were lost with a store.
     Unjudged,
 }
 
@@ -114,7 +119,8 @@ impl Step {
             Self::Entry { .. } => "log".to_string(),
             Self::Store { config: Config { store, .. }, .. }
             | Self::Group { store, .. }
-            | Self::Opened { store } => store.to_string(),
+            | Self::Opened { store }
+            | Self::Lost { store } => store.to_string(),
             Self::Forced => "operator".to_string(),
             Self::Invoked { process, .. } | Self::Returned { process, .. } => format!("c{process}"),
             Self::Unjudged => "judge".to_string(),
@@ -138,6 +144,7 @@ impl fmt::Display for Step {
                 write!(f, "{}{lost}", inputs.join("; "))
             }
             Self::Opened { .. } => f.write_str("starts from what is durable"),
+            Self::Lost { .. } => f.write_str("loses its disk"),
             Self::Forced => f.write_str("forces a move"),
             Self::Invoked { key, call, .. } => write!(f, "{key}: {call}"),
             Self::Returned { outcome, .. } => write!(f, "ends: {outcome}"),

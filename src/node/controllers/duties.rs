@@ -4,8 +4,9 @@
 //! compare-and-swaps.
 
 use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState, OrderChange, Retirement};
-use crate::core::ids::PartitionId;
+use crate::core::ids::{PartitionId, Placement};
 use crate::core::migration::{Command, PartitionRecord, PlacementTable, Transition};
+use crate::core::placement::PartitionState;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use tokio::time::Instant;
@@ -50,10 +51,12 @@ impl Duties {
         for (from, drain) in state.orders().drains() {
             let mut left = false;
             for record in state.table().records() {
-                let Some(placed) = record.placed.filter(|placed| placed.state.read_placement() == from)
-                else {
+                let Some(placed) = record.placed else { continue };
+                // What moves to the store will be there: the drain is not over before that.
+                left |= comes_to(placed.state, from);
+                if placed.state.read_placement() != from {
                     continue;
-                };
+                }
                 left = true;
                 let partition = record.partition;
                 if let Some(wait) = self.begun.get(&partition) {
@@ -79,12 +82,13 @@ impl Duties {
     }
 }
 
+/// Whether a partition moves to a store.
+fn comes_to(state: PartitionState, store: Placement) -> bool {
+    matches!(state, PartitionState::Migrating { to, .. } if to == store)
+}
+
 /// The `begin` of a partition's move, if the table takes it.
-fn begins(
-    table: &mut PlacementTable,
-    record: &PartitionRecord,
-    to: crate::core::ids::Placement,
-) -> Option<ControlPlaneEntry> {
+fn begins(table: &mut PlacementTable, record: &PartitionRecord, to: Placement) -> Option<ControlPlaneEntry> {
     let transition = Transition::Begin { expected: record.expected(), to };
     let command = Command { partition: record.partition, transition };
     table.apply(&command).ok().map(|_| ControlPlaneEntry::OwnershipTransition(command))

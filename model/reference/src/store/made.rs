@@ -3,7 +3,9 @@
 use super::memory::{Known, Remembered};
 use super::state::{Copy, Effect, Says, State, Store};
 use crate::statement::{Dropped, Ended, Prepared, Reached, Receipt, Speaker};
-use cutover::core::fence::{Body, Change, Chunk, DropCopy, End, Export, Key, Prepare, Row, Seal, Value, Write};
+use cutover::core::fence::{
+    Body, Change, Chunk, DropCopy, End, Export, Key, Prepare, Row, Seal, Value, Write,
+};
 use cutover::core::ids::{MigrationId, Position};
 use std::collections::BTreeMap;
 
