@@ -17,7 +17,7 @@ use cutover::client::Client;
 use cutover::core::control_plane::{MoveOrder, OrderChange, OrderOf};
 use cutover::core::ids::{PartitionId, Placement};
 use cutover::core::invariant::history::registers::{Call, Outcome};
-use cutover::core::migration::{PartitionRecord, Placed, Transition};
+use cutover::core::migration::{AbortReason, PartitionRecord, Placed, Transition};
 use cutover::core::placement::PartitionState;
 use cutover::node::proto::PartitionSelector;
 use std::collections::BTreeSet;
@@ -75,6 +75,9 @@ async fn all(hosts: &Hosts, nodes: &[u8], book: &Book, limit: Duration) -> Resul
     let mut drained = BTreeSet::new();
     loop {
         let drains = lift(hosts, &client).await;
+        if !drains.is_empty() {
+            make_room(hosts, &client).await;
+        }
         drained.extend(drains.iter().copied());
         let left: Vec<PartitionRecord> = records(hosts)
             .into_iter()
@@ -105,6 +108,21 @@ async fn all(hosts: &Hosts, nodes: &[u8], book: &Book, limit: Duration) -> Resul
     copies(hosts).await?;
     moves(hosts, &client, limit).await?;
     reads(hosts, nodes, book, limit).await
+}
+
+/// Aborts moves whose statements clients made up that have gone: nobody ends them, and as many are in flight as may be.
+async fn make_room(hosts: &Hosts, client: &Client) {
+    let left: Vec<PartitionRecord> = {
+        let judge = lock(&hosts.judge);
+        let others = judge.table().state().table().records().filter(|record| !has_data(record.partition));
+        let flies = |placed: Placed| placed.state.is_migrating() && placed.held.is_none();
+        others.filter(|record| record.placed.is_some_and(flies)).cloned().collect()
+    };
+    for record in left {
+        let abort = Transition::Abort { expected: record.expected(), why: AbortReason::Operator };
+        // What is refused is tried again with the next record.
+        let _done = client.apply(PartitionSelector::Id(record.partition), abort).await;
+    }
 }
 
 /// Whether the leader has a former copy of a partition dropped by itself.

@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(owner(said(copy, 9), finished(10)), Owner::Target, "a forced move");
         let unclear = |source, target| match owner(source, target) {
             Owner::Unclear(why) => why,
-            other => panic!("{other:?}"),
+            other @ (Owner::Source | Owner::Target) => panic!("{other:?}"),
         };
         assert_eq!(unclear(sealed(9), target(9)), Unclear::NobodyWrote);
         assert_eq!(unclear(said(copy, 9), finished(9)), Unclear::Ended);

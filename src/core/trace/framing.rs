@@ -1,9 +1,67 @@
 //! The frames of a recording: `length u32 | check u32 | postcard bytes`, after a header of a magic and a version.
 
-use super::recording::RecordingError;
+use crate::core::control_plane::{ReplicatedControlPlane, SingleNodeControlPlane};
+use alloc::string::String;
 use alloc::vec::Vec;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use thiserror::Error;
+
+/// Why bytes are not a recording, or do not replay.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum RecordingError {
+    /// The file begins like no recording.
+    #[error("not a recording: it does not begin with \"cutover-recording\" or \"cutover-partition\"")]
+    Magic,
+    /// The recording has another format version.
+    #[error(
+        "a recording of version {found}, expected version {expected}: replay it with the program that wrote it"
+    )]
+    Version {
+        /// The version of the recording.
+        found: u32,
+        /// The version that this program reads.
+        expected: u32,
+    },
+    /// The recording is of a kind of engine that this program does not have.
+    #[error(
+        "recording of the engine {found:?}, expected {:?} or {:?}",
+        ReplicatedControlPlane::NAME,
+        SingleNodeControlPlane::NAME
+    )]
+    Engine {
+        /// The name of that kind.
+        found: String,
+    },
+    /// A frame is damaged or in the wrong place.
+    #[error("frame {frame}: {what}")]
+    Frame {
+        /// The number of the frame, from 1.
+        frame: u64,
+        /// What is wrong with the frame, as text.
+        what: &'static str,
+    },
+    /// A frame cannot be encoded or decoded.
+    #[error("frame {frame}: {source}")]
+    Codec {
+        /// The number of the frame, from 1; 0 while writing.
+        frame: u64,
+        /// The error of the encoder or decoder.
+        source: postcard::Error,
+    },
+    /// The state after the replay differs from the recorded one.
+    #[error(
+        "after {calls} calls the state has the digest {found:016x}, the recorded node had {expected:016x}"
+    )]
+    Diverged {
+        /// The number of inputs replayed.
+        calls: u64,
+        /// The digest of the state after the replay.
+        found: u64,
+        /// The digest in the recording.
+        expected: u64,
+    },
+}
 
 /// FNV-1a.
 pub(super) const fn fnv(bytes: &[u8]) -> u64 {

@@ -1,14 +1,12 @@
 //! The loop of the controllers.
 
-use super::duties::Duties;
-use super::timers::Timers;
+use super::duties::{Duties, wall_s};
+use super::timers::{Timers, pace};
 use super::{Board, Call, ControllersConfig, Look, Stores};
 use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
 use crate::core::fence::{Body, Reply, Request};
 use crate::core::ids::{PartitionId, Placement, Term};
-use crate::core::migration::{
-    Command, Controller, Event, Output, PartitionRecord, Policy, Timer, Transition,
-};
+use crate::core::migration::{Command, Controller, Event, Output, PartitionRecord, Transition};
 use crate::core::placement::PartitionState;
 use crate::node::driver::{Clock, FeedItem, Handle, View};
 use core::time::Duration;
@@ -23,8 +21,6 @@ use tokio::time::Instant;
 const PROPOSAL: Duration = Duration::from_secs(5);
 /// Pause before changes are watched again.
 const AGAIN: Duration = Duration::from_millis(100);
-/// How often is asked again while writes may be blocked, in milliseconds: clients wait for each answer.
-const BLOCKED_RETRY_MS: u64 = 5;
 /// How often the orders of the log are looked at.
 const ORDERS: Duration = Duration::from_millis(100);
 /// How often stores are asked how much of a moving partition they have.
@@ -374,21 +370,6 @@ impl<S: Stores> Controllers<S> {
             Err(why) => self.board.asked(partition, store, Some(why)),
         }
     }
-}
-
-/// Seconds of the Unix epoch. A clock that is wrong has a copy dropped early or late, and decides nothing else.
-fn wall_s() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
-}
-
-/// The policy that counts for a timer.
-fn pace(record: &PartitionRecord, timer: Timer, policy: Policy) -> Policy {
-    let blocks = record.placed.is_some_and(|placed| placed.cutover.is_some());
-    if blocks && timer == Timer::Retry {
-        return Policy { retry_ms: policy.retry_ms.min(BLOCKED_RETRY_MS), ..policy };
-    }
-    policy
 }
 
 async fn next(feed: &mut Option<mpsc::Receiver<FeedItem>>) -> Option<FeedItem> {

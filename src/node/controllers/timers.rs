@@ -1,7 +1,7 @@
 //! The timers of all controllers of a node.
 
 use crate::core::ids::PartitionId;
-use crate::core::migration::{Policy, Timer};
+use crate::core::migration::{PartitionRecord, Policy, Timer};
 use crate::node::driver::Clock;
 use core::time::Duration;
 use rand_chacha::ChaCha8Rng;
@@ -9,11 +9,23 @@ use rand_chacha::rand_core::RngCore as _;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
 
+/// How often is asked again while writes may be blocked, in milliseconds: clients wait for each answer.
+const BLOCKED_RETRY_MS: u64 = 5;
+
 pub(super) struct Timers {
     clock: Box<dyn Clock>,
     jitter: ChaCha8Rng,
     running: BTreeMap<(PartitionId, Timer), Instant>,
     due: BTreeSet<(Instant, PartitionId, Timer)>,
+}
+
+/// The policy that counts for a timer.
+pub(super) fn pace(record: &PartitionRecord, timer: Timer, policy: Policy) -> Policy {
+    let blocks = record.placed.is_some_and(|placed| placed.cutover.is_some());
+    if blocks && timer == Timer::Retry {
+        return Policy { retry_ms: policy.retry_ms.min(BLOCKED_RETRY_MS), ..policy };
+    }
+    policy
 }
 
 impl Timers {
