@@ -6,7 +6,7 @@ use super::past::{Monitor, insert, read_placement};
 use super::register::Register;
 use super::truth::CopyHistory;
 use super::{Id, commit, sink};
-use crate::core::fence::{self, Body, Durable, Write};
+use crate::core::fence::{self, Body, Durable, Frontier, Write};
 use crate::core::gate::Consistency;
 use crate::core::ids::{Epoch, Placement, Position, WriteId};
 use crate::core::migration::{Command, PartitionRecord, Placed, Transition, TransitionKind};
@@ -36,7 +36,9 @@ impl Monitor {
             Fact::ReadServed(read) => !self.registers.is_empty() && read.consistency == Consistency::Strong,
             Fact::SinkStepped(step) if self.histories.iter().any(|history| is_over(history, step)) => true,
             Fact::SinkStepped(step) => match step.request {
-                Some(request) => matches!(request.body, Body::Write(_)) && position(step) > was(step),
+                Some(request) => {
+                    (matches!(request.body, Body::Write(_)) && position(step) > was(step)) || finishes(step)
+                }
                 None => position(step) < was(step),
             },
             Fact::Resolved(..) | Fact::Admitted { .. } | Fact::Stated(..) | Fact::Now(..) => false,
@@ -103,6 +105,8 @@ impl Monitor {
         let Some(history) = self.histories.iter_mut().find(of).map(Arc::make_mut) else { return };
         match step.request.map(|request| &request.body) {
             Some(Body::Write(write)) => history.wrote(copy.position(), write, copy.applied().clone()),
+            // What it forgets then, its copies do not know either.
+            Some(_) if finishes(step) => history.finished(copy.applied().clone()),
             Some(_) => {}
             None => history.crashed(copy.position()),
         }
@@ -314,6 +318,15 @@ impl Monitor {
 /// Whether the store has durably another copy instead, so that nobody reads this one again.
 fn is_over(history: &CopyHistory, step: &SinkStep<'_>) -> bool {
     history.store == step.after.fence.config().store && step.after.durable.newest() > history.copy
+}
+
+/// Whether a copy that lacks rows has all that there are from this step on, and not because they came.
+fn finishes(step: &SinkStep<'_>) -> bool {
+    let whole = |now: &SinkNow<'_>| {
+        now.fence.durable().copy().is_some_and(|copy| *copy.frontier() == Frontier::Everything)
+    };
+    let comes = step.request.is_none_or(|request| matches!(request.body, Body::Chunk(_) | Body::Prepare(_)));
+    !comes && whole(&step.after) && !whole(&step.before)
 }
 
 /// The position of the store's copy after a step.

@@ -61,6 +61,11 @@ impl CopyHistory {
         self.writes.push(Taken { position, id, effects, known });
     }
 
+    /// The copy has all that there is, and this is what it remembers from now on.
+    pub(super) fn finished(&mut self, known: AppliedIds) {
+        *self.writes.last_mut().map_or(&mut self.known, |write| &mut write.known) = known;
+    }
+
     /// A crash took back the writes after this position.
     pub(super) fn crashed(&mut self, position: Position) {
         self.writes.retain(|write| write.position <= position);
